@@ -1,0 +1,152 @@
+"""The declarative base and the column types that SQLite and PostgreSQL share.
+
+Times are aware and UTC. Money is `Decimal` outside and whole billionths of a dollar inside, so that sums are exact on
+both databases. Identifiers are `prefix_hex` outside and UUIDs inside. "Now" is always the database's clock: leases
+and due times that were compared with the clocks of several machines would be wrong on one of them.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, DateTime, MetaData, String, TypeDecorator, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ColumnElement
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A JSON document; `None` is SQL's NULL."""
+
+_NANO_USD = Decimal(10) ** 9
+_SQLITE_TIME = "%Y-%m-%d %H:%M:%f"
+
+
+class Base(DeclarativeBase):
+    """What every stored table derives from; constraint names are fixed so that migrations can name them."""
+
+    metadata: ClassVar[MetaData] = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite keeps it as text with milliseconds, which sorts as time does."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - the signature that SQLAlchemy asks for
+        """PostgreSQL has the type; SQLite gets text."""
+        return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == "postgresql" else String(23))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401
+        """Refuse naive times: they are wrong somewhere."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a time zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
+        """Always aware, always UTC."""
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            moment: datetime = value
+            return moment.astimezone(UTC)
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+class UsdAmount(TypeDecorator[Decimal]):
+    """US dollars, exact to a billionth."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Whole billionths."""
+        return None if value is None else nano_usd(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        """Dollars."""
+        return None if value is None else Decimal(value) / _NANO_USD
+
+
+def nano_usd(amount: Decimal) -> int:
+    """Dollars as whole billionths, as they are stored."""
+    return int((amount * _NANO_USD).to_integral_value())
+
+
+class TypedId(TypeDecorator[str]):
+    """An identifier such as `job_019ab…`: the prefix is the column's, the rest is stored as a UUID."""
+
+    impl = Uuid
+    cache_ok = True
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(as_uuid=False)
+        self.prefix = prefix
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Without the prefix."""
+        return None if value is None else value.rpartition("_")[2]
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """With the prefix."""
+        return None if value is None else f"{self.prefix}_{value.replace('-', '')}"
+
+
+class db_now(ColumnElement[datetime]):  # noqa: N801 - reads as the SQL function that it is
+    """The database's clock at the start of the transaction."""
+
+    type = UtcTime()
+    inherit_cache = True
+
+
+class db_after(ColumnElement[datetime]):  # noqa: N801
+    """The database's clock plus a number of seconds, given by another SQL expression."""
+
+    type = UtcTime()
+    inherit_cache = False
+
+    def __init__(self, seconds: ColumnElement[Any]) -> None:
+        self.seconds = seconds
+
+
+@compiles(db_now, "postgresql")
+def _now_postgresql(element: db_now, compiler: SQLCompiler, **kw: object) -> str:  # noqa: ARG001
+    return "now()"
+
+
+@compiles(db_now, "sqlite")
+def _now_sqlite(element: db_now, compiler: SQLCompiler, **kw: object) -> str:  # noqa: ARG001
+    return f"strftime('{_SQLITE_TIME}', 'now')"
+
+
+@compiles(db_after, "postgresql")
+def _after_postgresql(element: db_after, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"now() + make_interval(secs => {compiler.process(element.seconds, **kw)})"
+
+
+@compiles(db_after, "sqlite")
+def _after_sqlite(element: db_after, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"strftime('{_SQLITE_TIME}', 'now', ({compiler.process(element.seconds, **kw)}) || ' seconds')"
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """`2026-11-23T10:00:00.123Z`, as every outside shape shows a time."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+JsonObject = Mapping[str, Any]

@@ -1,0 +1,161 @@
+"""Opening the database, and transactions on it.
+
+SQLite: WAL, every write begins IMMEDIATE (a deferred transaction that turns into a write fails at once with "database
+is locked", whatever the busy timeout), one writer connection at a time and separate readers. Every commit is flushed to
+the disk, because an accepted job must survive a power cut. PostgreSQL: one small pool; statements and idle
+transactions are bounded in time, so that a lost process cannot hold a lock for ever.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
+
+
+class DatabaseUnavailableError(Exception):
+    """The database cannot be reached, is busy past its time, or broke off; what was asked may be asked again."""
+
+
+class DatabaseNotReadyError(Exception):
+    """The database answers but lacks our tables: `mediascribe db upgrade` makes them."""
+
+
+class DatabaseUrlError(ValueError):
+    """The address of the database makes no sense."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Database:
+    """One database with its connection pools. Thread-safe; not to be shared across a fork."""
+
+    writer: Engine
+    reader: Engine
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.writer.dialect.name
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end. Raises DatabaseUnavailableError, DatabaseNotReadyError."""
+        with _translated(self.writer), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One reading transaction."""
+        with _translated(self.reader), self.reader.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 8) -> Database:
+    """A database by its address; nothing is connected yet. Raises DatabaseUrlError."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    engine = create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_timeout=15,
+        connect_args={
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "application_name": "mediascribe",
+            "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+        },
+    )
+    return Database(writer=engine, reader=engine)
+
+
+def parse_url(url: str) -> URL:
+    """The address in SQLAlchemy's form; `postgresql://` means psycopg 3. Raises DatabaseUrlError."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseUrlError(
+            "MEDIASCRIBE_DATABASE_URL is not a database address; use sqlite:///path/to.db or postgresql://user@host/name"
+        ) from error
+    if parsed.drivername in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"postgresql+psycopg", "sqlite", "sqlite+pysqlite"}:
+        raise DatabaseUrlError(
+            f"MEDIASCRIBE_DATABASE_URL names {parsed.drivername!r}; mediascribe stores in sqlite:/// or postgresql://"
+        )
+    return parsed
+
+
+def _open_sqlite(url: URL) -> Database:
+    if not url.database or url.database == ":memory:":
+        raise DatabaseUrlError("SQLite needs a file, because several connections share it: sqlite:///path/to.db")
+
+    def engine(*, pool_size: int, begin: str) -> Engine:
+        made = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=60,
+            connect_args={"timeout": 30, "check_same_thread": False, "cached_statements": 256},
+        )
+        event.listen(made, "connect", _prepare_sqlite)
+        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin) and None)
+        return made
+
+    return Database(writer=engine(pool_size=1, begin="BEGIN IMMEDIATE"), reader=engine(pool_size=4, begin="BEGIN"))
+
+
+def _prepare_sqlite(connection: SqliteConnection, record: object) -> None:  # noqa: ARG001 - the event's signature
+    connection.isolation_level = None  # we begin transactions ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Where the file of an SQLite address lies; None for other databases."""
+    parsed = parse_url(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+@contextmanager
+def _translated(engine: Engine) -> Iterator[None]:
+    """SQLAlchemy's exceptions as ours; addresses in messages never show a password."""
+    place = engine.url.render_as_string(hide_password=True)
+    try:
+        yield
+    except (OperationalError, ProgrammingError) as error:
+        reason = _first_line(error)
+        if "no such table" in reason or "does not exist" in reason:
+            raise DatabaseNotReadyError(
+                f"the database {place} lacks tables ({reason}); run: mediascribe db upgrade"
+            ) from error
+        if isinstance(error, ProgrammingError):
+            raise
+        raise DatabaseUnavailableError(f"the database {place} cannot be used: {reason}") from error
+    except (InterfaceError, PoolTimeoutError) as error:
+        raise DatabaseUnavailableError(f"the database {place} cannot be used: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailableError(f"the database {place} broke off: {_first_line(error)}") from error
+        raise
+
+
+def _first_line(error: Any) -> str:  # noqa: ANN401 - SQLAlchemy's exceptions differ in `orig`
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]

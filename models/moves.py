@@ -1,0 +1,139 @@
+"""What a worker has to store: ended attempts, calls, paid answers. Values only; `models.store.record` writes them.
+
+One constructor for each legal move out of `running` sets every field that the move sets, so that no caller can combine
+them wrongly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from models.failures import Failure, Nature
+from models.state import JobState, Move
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedJob:
+    """A job as its worker holds it: what to do, and the claim number that fences its writes."""
+
+    id: str
+    batch_id: str
+    owner: str
+    kind: str
+    source: str
+    options: Mapping[str, Any]
+    model: str
+    lane: str
+    attempts: int
+    """Counted attempts, this one included."""
+    max_attempts: int
+    claim: int
+    worker_id: str
+    reuse: bool
+    """May a stored answer to the same question be used?"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallRecord:
+    """One request to Gemini as it is stored."""
+
+    id: str
+    clip: int
+    model: str
+    model_version: str | None
+    http_status: int | None
+    finish_reason: str | None
+    response_id: str | None
+    failure: Failure | None
+    input_tokens: int
+    output_tokens: int
+    thinking_tokens: int
+    cached_tokens: int
+    input_by_modality: Mapping[str, int]
+    cost_usd: Decimal | None
+    duration_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerRecord:
+    """A paid and checked answer of one clip."""
+
+    clip_hash: str
+    model_version: str | None
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How an attempt ends: one move and everything that it sets."""
+
+    move: Move
+    state: JobState
+    counts_attempt: bool = True
+    delay_seconds: float | None = None
+    failure: Failure | None = None
+    output: Mapping[str, Any] | None = None
+    question_hash: str | None = None
+    model_version: str | None = None
+    reused_from: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One group of facts about one claim, stored together: calls and answers always, the ending only if the claim
+    still owns the job."""
+
+    job: ClaimedJob
+    calls: tuple[CallRecord, ...] = ()
+    answers: tuple[AnswerRecord, ...] = ()
+    progress: tuple[int, int] | None = None
+    """Clips done, clips in all."""
+    ending: Ending | None = None
+
+
+def succeeded(
+    output: Mapping[str, Any], *, question_hash: str | None, model_version: str | None, reused_from: str | None = None
+) -> Ending:
+    """The result is complete."""
+    return Ending(
+        move=Move.SUCCEED,
+        state=JobState.SUCCEEDED,
+        output=output,
+        question_hash=question_hash,
+        model_version=model_version,
+        reused_from=reused_from,
+    )
+
+
+def succeeded_partly(output: Mapping[str, Any], *, failure: Failure, model_version: str | None) -> Ending:
+    """There is a result, and something is missing from it for good; `failure` says why."""
+    return Ending(
+        move=Move.SUCCEED_PARTLY, state=JobState.PARTIAL, output=output, failure=failure, model_version=model_version
+    )
+
+
+def failed(failure: Failure) -> Ending:
+    """No result."""
+    return Ending(move=Move.FAIL, state=JobState.FAILED, failure=failure)
+
+
+def waits(failure: Failure, *, delay_seconds: float) -> Ending:
+    """Try again after the delay; a throttled or interrupted attempt is not counted."""
+    return Ending(
+        move=Move.WAIT,
+        state=JobState.WAITING,
+        failure=failure,
+        delay_seconds=delay_seconds,
+        counts_attempt=failure.nature is Nature.TRANSIENT,
+    )
+
+
+def given_back() -> Ending:
+    """The worker leaves before the job is done; the attempt is not counted."""
+    return Ending(move=Move.GIVE_BACK, state=JobState.QUEUED, counts_attempt=False)
+
+
+def cancelled() -> Ending:
+    """Somebody asked for it."""
+    return Ending(move=Move.CANCEL, state=JobState.CANCELLED)

@@ -1,0 +1,108 @@
+"""What people ask for: cancel, retry, purge, pause and resume lanes."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, delete, func, literal, select, update
+
+from models.base import db_after, db_now
+from models.batch import Batch
+from models.database import Database
+from models.job import Job, Result
+from models.state import FINAL, MOVES, JobState, Move
+from models.store.queries import JobFilter, matching
+from models.store.rows import insert_into
+from models.worker import Lane
+
+SLICE = 1_000
+"""Rows a statement when many are changed, so that no lock is held for long."""
+
+
+def cancel(database: Database, ids: Sequence[str]) -> list[str]:
+    """Stop the jobs: queued and waiting ones end at once, running ones within a beat of their worker; the ids of those
+    that were still live."""
+    touched: list[str] = []
+    for start in range(0, len(ids), SLICE):
+        chosen = Job.id.in_(ids[start : start + SLICE])
+        ended = (
+            update(Job)
+            .where(chosen, Job.state.in_([JobState.QUEUED, JobState.WAITING]))
+            .values(state=JobState.CANCELLED, finished_at=db_now(), due_at=None, announced_until=None)
+            .returning(Job.id)
+        )
+        asked = update(Job).where(chosen, Job.state == JobState.RUNNING).values(cancel_requested=True).returning(Job.id)
+        with database.write() as connection:
+            # First the running ones: a job that is given back in between is seen by the second statement.
+            touched += connection.execute(asked).scalars().all()
+            touched += connection.execute(ended).scalars().all()
+    return touched
+
+
+def retry(database: Database, ids: Sequence[str]) -> list[str]:
+    """Queue finished jobs that did not succeed, with all their attempts anew; the ids of those that were."""
+    queued: list[str] = []
+    for start in range(0, len(ids), SLICE):
+        again = (
+            update(Job)
+            .where(Job.id.in_(ids[start : start + SLICE]), Job.state.in_(MOVES[Move.RETRY].sources))
+            .values(
+                state=JobState.QUEUED, finished_at=None, attempts=0, losses=0, due_at=None, announced_until=None,
+                deadline_at=None, cancel_requested=False, error_code=None, error_message=None, error_retryable=None,
+                error_detail=None,
+            )
+            .returning(Job.id)
+        )  # fmt: skip
+        with database.write() as connection:
+            ids_now = connection.execute(again).scalars().all()
+            connection.execute(delete(Result).where(Result.job_id.in_(ids_now)))
+            queued += ids_now
+    return queued
+
+
+def purge(database: Database, *, older_than_seconds: float) -> int:
+    """Delete jobs that ended longer ago, with everything of theirs, in slices; how many. Uses ix_job_finished."""
+    purged = 0
+    old = _finished_before(older_than_seconds)
+    while True:
+        with database.write() as connection:
+            slice_ = connection.execute(select(Job.id).where(old).limit(SLICE)).scalars().all()
+            gone = connection.execute(delete(Job).where(Job.id.in_(slice_), old)).rowcount
+        purged += gone
+        if len(slice_) < SLICE:
+            break
+    with database.write() as connection:
+        empty = ~select(Job.id).where(Job.batch_id == Batch.id).exists()
+        connection.execute(delete(Batch).where(empty, Batch.created_at < db_after(literal(-older_than_seconds))))
+    return purged
+
+
+def count_purgeable(database: Database, *, older_than_seconds: float) -> int:
+    """How many jobs `purge` would delete."""
+    with database.read() as connection:
+        return connection.execute(select(func.count()).where(_finished_before(older_than_seconds))).scalar_one()
+
+
+def _finished_before(seconds: float) -> ColumnElement[bool]:
+    return and_(Job.finished_at < db_after(literal(-seconds)), Job.state.in_(FINAL))
+
+
+def chosen(database: Database, wanted: JobFilter) -> list[str]:
+    """The ids of all jobs that match."""
+    with database.read() as connection:
+        return list(connection.execute(select(Job.id).where(*matching(wanted)).order_by(Job.id)).scalars())
+
+
+def pause_lane(database: Database, name: str, *, code: str, reason: str, seconds: float | None) -> None:
+    """Let nothing more of the lane begin; for some seconds, or until somebody resumes it."""
+    until = None if seconds is None else db_after(literal(seconds))
+    values = {"paused": True, "code": code, "reason": reason, "paused_until": until, "changed_at": db_now()}
+    with database.write() as connection:
+        fresh = insert_into(database.dialect, Lane).values(name=name, **values)
+        connection.execute(fresh.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def resume_lanes(database: Database, *, code: str | None = None) -> list[str]:
+    """Open paused lanes, or only those that were paused for one code; their names."""
+    paused = [Lane.paused] if code is None else [Lane.paused, Lane.code == code]
+    with database.write() as connection:
+        opened = update(Lane).where(*paused).values(paused=False, paused_until=None, changed_at=db_now())
+        return list(connection.execute(opened.returning(Lane.name)).scalars())

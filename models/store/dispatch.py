@@ -1,0 +1,196 @@
+"""From queued to running: waking what is due, choosing who is next, announcing, claiming.
+
+Safe to run anywhere at any time and side by side: on PostgreSQL rows that another dispatcher looks at are skipped
+(`FOR UPDATE SKIP LOCKED`), on SQLite writers take turns (`BEGIN IMMEDIATE`). A claim is one guarded statement: of two
+that name the same job, one gets it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, func, literal, or_, select, update
+
+from models.base import db_after, db_now
+from models.batch import Turn
+from models.database import Database
+from models.job import Job
+from models.moves import ClaimedJob
+from models.state import JobState
+from models.store.rows import insert_into
+from models.worker import Lane, Worker
+
+ANNOUNCED_SECONDS = 60.0
+"""How long an announcement is believed to be under way."""
+
+LOSSES_IN_COMPANY = 2
+"""From so many lost workers on, a job runs alone in a process of its own, so that it takes no neighbours along."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """How much the live workers can take."""
+
+    workers: int
+    slots: int
+    announced: int
+
+
+def wake(database: Database, *, limit: int = 5_000) -> int:
+    """Queue the waiting jobs whose time has come; how many. Uses ix_job_waiting."""
+    due = select(Job.id).where(Job.state == JobState.WAITING, Job.due_at <= db_now()).order_by(Job.due_at).limit(limit)
+    if not _any(database, due):
+        return 0
+    with database.write() as connection:
+        moved = update(Job).where(Job.id.in_(select(_locked(due).c.id)), Job.state == JobState.WAITING)
+        moved = moved.values(state=JobState.QUEUED, due_at=None, announced_until=None)
+        return len(connection.execute(moved.returning(Job.id)).all())
+
+
+def room(database: Database, *, alive_seconds: float) -> Room:
+    """Slots of the workers that beat within `alive_seconds`, and how many announcements are under way."""
+    alive = (Worker.beat_at > _ago(alive_seconds)) & Worker.stopped_at.is_(None) & ~Worker.draining
+    workers = select(func.count(), func.coalesce(func.sum(Worker.slots), 0)).where(alive)
+    announced = select(func.count()).where(Job.state == JobState.QUEUED, Job.announced_until > db_now())
+    with database.read() as connection:
+        count, slots = connection.execute(workers).one()
+        return Room(workers=count, slots=int(slots), announced=connection.execute(announced).scalar_one())
+
+
+def announce(database: Database, *, limit: int) -> list[str]:
+    """Mark the next jobs in line as announced; their ids, in order. Uses ix_job_queued."""
+    free = or_(Job.announced_until.is_(None), Job.announced_until < db_now())
+    line = _line(free).limit(limit)
+    if limit <= 0 or not _any(database, line):
+        return []
+    with database.write() as connection:
+        chosen = _locked(line)
+        marked = (
+            update(Job)
+            .where(Job.id.in_(select(chosen.c.id)), Job.state == JobState.QUEUED)
+            .values(announced_until=db_after(literal(ANNOUNCED_SECONDS)))
+            .returning(Job.id, Job.priority, Job.turn)
+        )
+        rows = connection.execute(marked).all()
+        _advance(connection, database.dialect, rows)
+    return [row.id for row in sorted(rows, key=_place)]
+
+
+def unannounce(database: Database, ids: Sequence[str]) -> None:
+    """The announcements did not go out: anyone may pick the jobs at once."""
+    with database.write() as connection:
+        connection.execute(
+            update(Job).where(Job.id.in_(ids), Job.state == JobState.QUEUED).values(announced_until=None)
+        )
+
+
+def claim(database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float) -> list[ClaimedJob]:
+    """Take those of the announced jobs that are still free; unknown ids are no error."""
+    mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_lane_paused())
+    with database.write() as connection:
+        return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds)]
+
+
+def claim_next(
+    database: Database,
+    *,
+    limit: int,
+    worker_id: str,
+    lease_seconds: float,
+    batch_id: str | None = None,
+    announced_before_seconds: float | None = None,
+    alone: bool = False,
+) -> list[ClaimedJob]:
+    """Take the next jobs in line, straight from SQL, in order of priority and turn. Uses ix_job_queued.
+
+    Jobs under announcement are left to the worker that will get the message, unless the announcement is older than
+    `announced_before_seconds` (then the message is taken for lost). With `alone`, only jobs that have to run alone.
+    """
+    free = Job.announced_until.is_(None)
+    if announced_before_seconds is not None:
+        free |= Job.announced_until < db_after(literal(ANNOUNCED_SECONDS - announced_before_seconds))
+    line = _line(free, alone=alone).limit(limit)
+    if batch_id is not None:
+        line = line.where(Job.batch_id == batch_id)
+    if limit <= 0 or not _any(database, line):
+        return []
+    with database.write() as connection:
+        chosen = (Job.id.in_(select(_locked(line).c.id)),)
+        rows = _take(connection, chosen, worker_id, lease_seconds)
+        _advance(connection, database.dialect, rows)
+    return [_claimed(row, worker_id) for row in rows]
+
+
+def _line(free: ColumnElement[bool], *, alone: bool = False) -> Select[Any]:
+    """The queued jobs in the order in which they are served."""
+    company = Job.losses >= LOSSES_IN_COMPANY if alone else Job.losses < LOSSES_IN_COMPANY
+    return (
+        select(Job.id)
+        .where(Job.state == JobState.QUEUED, free, company, ~_lane_paused())
+        .order_by(Job.priority.desc(), Job.turn, Job.id)
+    )
+
+
+def _locked(line: Select[Any]) -> CTE:
+    """The chosen rows, locked; those that another dispatcher has locked are skipped."""
+    return line.with_for_update(skip_locked=True, of=Job).cte("line")
+
+
+def _lane_paused() -> ColumnElement[bool]:
+    paused = select(Lane.name).where(Lane.paused, or_(Lane.paused_until.is_(None), Lane.paused_until > db_now()))
+    return Job.lane.in_(paused)
+
+
+def _take(
+    connection: Connection, chosen: Sequence[ColumnElement[bool]], worker_id: str, lease_seconds: float
+) -> list[Row[Any]]:
+    """Make the chosen jobs the worker's; their rows, in the order of the line."""
+    taken = (
+        update(Job)
+        .where(*chosen, Job.state == JobState.QUEUED)
+        .values(
+            state=JobState.RUNNING,
+            claim=Job.claim + 1,
+            attempts=Job.attempts + 1,
+            lease_owner=worker_id,
+            lease_until=db_after(literal(lease_seconds)),
+            announced_until=None,
+            started_at=db_now(),
+        )
+        .returning(*(getattr(Job, name) for name in _CLAIMED), Job.priority, Job.turn)
+    )
+    return sorted(connection.execute(taken), key=_place)
+
+
+_CLAIMED = [name for name in ClaimedJob.__slots__ if name != "worker_id"]
+
+
+def _claimed(row: Row[Any], worker_id: str) -> ClaimedJob:
+    return ClaimedJob(worker_id=worker_id, **{name: getattr(row, name) for name in _CLAIMED})
+
+
+def _place(row: Row[Any]) -> tuple[int, int, str]:
+    return -row.priority, row.turn, row.id
+
+
+def _advance(connection: Connection, dialect: str, rows: Sequence[Any]) -> None:
+    """Remember how far each priority's line was served."""
+    reached: dict[int, int] = {}
+    for row in rows:
+        reached[row.priority] = max(row.turn, reached.get(row.priority, 0))
+    for priority, turn in sorted(reached.items()):
+        seen = insert_into(dialect, Turn).values(priority=priority, reached=turn)
+        latest = seen.on_conflict_do_update(
+            index_elements=["priority"], set_={"reached": turn}, where=Turn.reached < turn
+        )
+        connection.execute(latest)
+
+
+def _any(database: Database, line: Select[Any]) -> bool:
+    """Is there any such job? A look without a lock keeps idle workers from writing."""
+    with database.read() as connection:
+        return connection.execute(line.limit(1)).first() is not None
+
+
+def _ago(seconds: float) -> ColumnElement[Any]:
+    return db_after(literal(-seconds))

@@ -1,0 +1,161 @@
+"""Leases: renewing them, taking back what a lost worker held, and the registry of live workers.
+
+Only the lease on the job's row decides who owns a job. The worker's own row is for people and for the dispatch
+window; nothing is rescued by way of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, literal, or_, select, update
+
+from models.attempt import Attempt
+from models.base import db_after, db_now
+from models.database import Database
+from models.failures import FailureCode
+from models.job import Job
+from models.state import JobState, Move
+from models.store.dispatch import LOSSES_IN_COMPANY
+from models.worker import Worker
+
+LOSSES_ALONE = 3
+"""A job that loses its worker so often while it runs alone is to blame for it."""
+
+LOSSES_AT_MOST = LOSSES_IN_COMPANY + LOSSES_ALONE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerFacts:
+    """What a worker says of itself."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    slots: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A job that a beat found in the worker's hands."""
+
+    job_id: str
+    claim: int
+    cancel_requested: bool
+
+
+def register(database: Database, worker: WorkerFacts) -> None:
+    """A worker process begins."""
+    with database.write() as connection:
+        connection.execute(
+            insert(Worker).values(
+                id=worker.id, host=worker.host, pid=worker.pid, version=worker.version, slots=worker.slots,
+                running=0, draining=False, started_at=db_now(), beat_at=db_now(),
+            )
+        )  # fmt: skip
+
+
+def beat(database: Database, worker_id: str, *, lease_seconds: float, running: int, draining: bool) -> list[Held]:
+    """Renew the leases of everything that the worker still holds, and its own sign of life; what it holds.
+
+    A lease that ran out but that nobody took back is renewed: the job is still the worker's. Uses ix_job_running.
+    """
+    renew = (
+        update(Job)
+        .where(Job.state == JobState.RUNNING, Job.lease_owner == worker_id)
+        .values(lease_until=db_after(literal(lease_seconds)))
+        .returning(Job.id, Job.claim, Job.cancel_requested)
+    )
+    alive = update(Worker).where(Worker.id == worker_id).values(beat_at=db_now(), running=running, draining=draining)
+    with database.write() as connection:
+        connection.execute(alive)
+        rows = connection.execute(renew).all()
+    return [Held(job_id=row.id, claim=row.claim, cancel_requested=row.cancel_requested) for row in rows]
+
+
+def leave(database: Database, worker_id: str) -> None:
+    """A worker process ends in good order."""
+    with database.write() as connection:
+        connection.execute(
+            update(Worker).where(Worker.id == worker_id).values(stopped_at=db_now(), running=0, draining=True)
+        )
+
+
+def lapse(database: Database, *, worker_id: str | None = None) -> int:
+    """Take back the jobs whose lease ran out (or that a worker known to be dead held); how many.
+
+    They return to the queue without having spent an attempt; those that lost their worker too often end as
+    `worker_lost`, those that somebody asked to cancel end as cancelled. Guarded by state and lease within the
+    statement, so that a worker that is alive after all keeps what it renewed or finished. Uses ix_job_running.
+    """
+    gone = Job.lease_until < db_now() if worker_id is None else Job.lease_owner == worker_id
+    lost = and_(Job.state == JobState.RUNNING, gone)
+    with database.read() as connection:
+        if connection.execute(select(Job.id).where(lost).limit(1)).first() is None:
+            return 0
+    with database.write() as connection:
+        ids = connection.execute(select(Job.id).where(lost).with_for_update(skip_locked=True)).scalars().all()
+        if not ids:
+            return 0
+        _note_lost(connection, ids)
+        taken_back = update(Job).where(Job.id.in_(ids), lost).values(_after_loss()).returning(Job.id)
+        return len(connection.execute(taken_back).all())
+
+
+def expire(database: Database) -> int:
+    """End what has not begun before its deadline; how many. Uses ix_job_deadline."""
+    late = and_(Job.deadline_at < db_now(), Job.finished_at.is_(None), Job.state != JobState.RUNNING)
+    with database.read() as connection:
+        if connection.execute(select(Job.id).where(late).limit(1)).first() is None:
+            return 0
+    with database.write() as connection:
+        ended = update(Job).where(late).values(
+            state=JobState.FAILED, finished_at=db_now(), due_at=None, announced_until=None,
+            error_code=FailureCode.DEADLINE_EXCEEDED, error_retryable=True,
+            error_message="The job's deadline passed before it could be done; submit it again with more time.",
+        )  # fmt: skip
+        return len(connection.execute(ended.returning(Job.id)).all())
+
+
+def forget_workers(database: Database, *, after_seconds: float) -> None:
+    """Drop registry rows of workers that have long been silent."""
+    with database.write() as connection:
+        connection.execute(delete(Worker).where(Worker.beat_at < db_after(literal(-after_seconds))))
+
+
+def _note_lost(connection: Connection, ids: Sequence[str]) -> None:
+    outcome = case((_too_often(), str(Move.LOSE)), (Job.cancel_requested, str(Move.CANCEL)), else_=str(Move.LAPSE))
+    ended = select(
+        Job.id, Job.claim, Job.attempts, Job.lease_owner, outcome, literal(str(FailureCode.WORKER_LOST)), Job.started_at,
+        db_now(),
+    ).where(Job.id.in_(ids))  # fmt: skip
+    columns = ["job_id", "claim", "number", "worker_id", "outcome", "code", "started_at", "ended_at"]
+    connection.execute(insert(Attempt).from_select(columns, ended))
+
+
+def _too_often() -> ColumnElement[bool]:
+    return Job.losses + 1 >= LOSSES_AT_MOST
+
+
+def _after_loss() -> dict[str, object]:
+    fails = and_(_too_often(), ~Job.cancel_requested)
+    ends = or_(_too_often(), Job.cancel_requested)
+    message = (
+        f"The worker process was lost {LOSSES_AT_MOST} times while it ran this job, the last {LOSSES_ALONE} times with no "
+        "other job in it; look at the media item before you retry."
+    )
+    return {
+        "state": case(
+            (Job.cancel_requested, str(JobState.CANCELLED)), (fails, str(JobState.FAILED)), else_=str(JobState.QUEUED)
+        ),
+        "losses": Job.losses + 1,
+        "attempts": Job.attempts - 1,
+        "lease_owner": None,
+        "lease_until": None,
+        "announced_until": None,
+        "cancel_requested": False,
+        "finished_at": case((ends, db_now()), else_=None),
+        "error_code": case((fails, str(FailureCode.WORKER_LOST)), else_=None),
+        "error_message": case((fails, message), else_=None),
+        "error_retryable": case((fails, True), else_=None),
+    }

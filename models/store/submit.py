@@ -1,0 +1,163 @@
+"""Accepting jobs: a batch and its jobs in one transaction, thousands a statement.
+
+The place in the line is decided here, by start-time fair queueing: a batch joins where dispatch has come to, or behind
+its own last job, and each of its jobs is one turn after the one before. An owner with several batches under way
+takes longer steps, so that a share belongs to the owner and not to the number of batches. A million jobs of
+one batch thus do not stand in the way of the one that comes after them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Executable, bindparam, case, func, literal, select, true, update
+
+from models.base import TypedId, db_after, db_now
+from models.batch import Batch, Turn
+from models.database import Database
+from models.ids import new_id
+from models.job import Job
+from models.state import JobState
+from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
+
+ROWS_PER_STATEMENT = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewJob:
+    """A job to be accepted; options were validated before."""
+
+    kind: str
+    source: str
+    model: str
+    lane: str
+    max_attempts: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    client_ref: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    priority: int = 0
+    idempotency_key: str | None = None
+    reuse: bool = True
+    owes_reply: bool = False
+    deadline_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewBatch:
+    """The batch that jobs are submitted to; the same owner and key is the same batch."""
+
+    owner: str = "default"
+    name: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """What was accepted: an id for each job, in order, and which of them are new."""
+
+    batch_id: str
+    job_ids: tuple[str, ...]
+    new: frozenset[str]
+
+
+_JOBS = RowShape(
+    name="jobs",
+    types={
+        "id": TypedId("job"), "kind": TEXT, "source": TEXT, "model": TEXT, "lane": TEXT, "max_attempts": INTEGER,
+        "options": DOCUMENT, "client_ref": TEXT, "metadata": DOCUMENT, "priority": INTEGER, "idempotency_key": TEXT,
+        "reuse": FLAG, "owes_reply": FLAG, "deadline_seconds": REAL, "turn": BIG,
+    },
+)  # fmt: skip
+
+
+def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submission:
+    """Accept the jobs, all or none. A job whose idempotency key is known is not made again; its id is returned.
+
+    Relies on the unique indexes of (owner, idempotency_key) on batch and job, and on the lock of the batch's row.
+    """
+    with database.write() as connection:
+        batch_id, next_turn = _open_batch(connection, database.dialect, batch)
+        turns = _Turns(connection, batch.owner, batch_id, next_turn)
+        ids: list[str] = []
+        new: set[str] = set()
+        for start in range(0, len(jobs), ROWS_PER_STATEMENT):
+            chunk = jobs[start : start + ROWS_PER_STATEMENT]
+            rows = [{"id": new_id("job"), "turn": turns.next(job.priority), **_job_row(job)} for job in chunk]
+            values = {"batch_id": batch_id, "owner": batch.owner, **_JOBS.parameter(rows)}
+            made = {row.id for row in connection.execute(_job_insert(database.dialect), values)}
+            new |= made
+            ids += _ids_of(connection, batch.owner, rows, made)
+        connection.execute(update(Batch).where(Batch.id == batch_id).values(next_turn=turns.reached))
+    return Submission(batch_id=batch_id, job_ids=tuple(ids), new=frozenset(new))
+
+
+class _Turns:
+    """Hands out places in the line to the jobs of one batch."""
+
+    def __init__(self, connection: Connection, owner: str, batch_id: str, next_turn: int) -> None:
+        self._dispatched = {
+            row.priority: row.reached for row in connection.execute(select(Turn.priority, Turn.reached))
+        }
+        under_way = select(func.count()).where(
+            Batch.owner == owner, Batch.id != batch_id, Batch.next_turn > max(self._dispatched.values(), default=0)
+        )
+        self._others = connection.execute(under_way).scalar_one()
+        self._batch_turn = next_turn
+        self.reached = next_turn
+        """The turn that the batch's next job gets at the earliest."""
+
+    def next(self, priority: int) -> int:
+        """The next job's turn."""
+        join_at = self._dispatched.get(priority, 0) + self._others
+        turn = max(self.reached, join_at)
+        self.reached = turn + 1 + self._others
+        return turn
+
+
+def _open_batch(connection: Connection, dialect: str, batch: NewBatch) -> tuple[str, int]:
+    """The batch's id and next turn; its row is locked, so that two submitters to one batch take turns."""
+    values = {
+        "id": new_id("bat"), "owner": batch.owner, "name": batch.name, "idempotency_key": batch.idempotency_key,
+        "next_turn": 0, "created_at": db_now(),
+    }  # fmt: skip
+    fresh = insert_into(dialect, Batch).values(**values)
+    connection.execute(fresh.on_conflict_do_nothing(index_elements=["owner", "idempotency_key"]))
+    known = Batch.id == values["id"]
+    if batch.idempotency_key is not None:
+        known = (Batch.owner == batch.owner) & (Batch.idempotency_key == batch.idempotency_key)
+    row = connection.execute(select(Batch.id, Batch.next_turn).where(known).with_for_update()).one()
+    return row.id, row.next_turn
+
+
+def _job_row(job: NewJob) -> dict[str, Any]:
+    return {
+        "kind": job.kind, "source": job.source, "model": job.model, "lane": job.lane, "max_attempts": job.max_attempts,
+        "options": dict(job.options), "client_ref": job.client_ref, "metadata": job.metadata and dict(job.metadata),
+        "priority": job.priority, "idempotency_key": job.idempotency_key, "reuse": job.reuse,
+        "owes_reply": job.owes_reply, "deadline_seconds": job.deadline_seconds,
+    }  # fmt: skip
+
+
+def _ids_of(connection: Connection, owner: str, rows: list[dict[str, Any]], made: set[str]) -> list[str]:
+    """The id of each row's job: the new one, or that of the job with the same key."""
+    keys = [row["idempotency_key"] for row in rows if row["id"] not in made]
+    if not keys:
+        return [row["id"] for row in rows]
+    known = select(Job.idempotency_key, Job.id).where(Job.owner == owner, Job.idempotency_key.in_(keys))
+    by_key = {row.idempotency_key: row.id for row in connection.execute(known)}
+    return [row["id"] if row["id"] in made else by_key[row["idempotency_key"]] for row in rows]
+
+
+@cache
+def _job_insert(dialect: str) -> Executable:
+    j = _JOBS.table(dialect).c
+    columns = {key: j[key] for key in _JOBS.types if key != "deadline_seconds"} | {
+        "batch_id": bindparam("batch_id", type_=TypedId("bat")),
+        "owner": bindparam("owner", type_=TEXT),
+        "state": literal(str(JobState.QUEUED)),
+        "created_at": db_now(),
+        "deadline_at": case((j.deadline_seconds.is_not(None), db_after(j.deadline_seconds)), else_=None),
+    }
+    source = select(*columns.values()).where(true())
+    return insert_into(dialect, Job).from_select(list(columns), source).on_conflict_do_nothing().returning(Job.id)

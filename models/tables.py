@@ -1,0 +1,9 @@
+"""Every stored table, imported in one place so that `Base.metadata` is whole."""
+
+from models.attempt import Answer, Attempt, Call
+from models.base import Base
+from models.batch import Batch, Turn
+from models.job import Job, Result
+from models.worker import Lane, Worker
+
+__all__ = ["Answer", "Attempt", "Base", "Batch", "Call", "Job", "Lane", "Result", "Turn", "Worker"]
