@@ -1,0 +1,190 @@
+"""Error replies in Google's shape, and the catalogue of those that can be scripted.
+
+Every error is `{"error": {"code", "message", "status", "details"}}`. The texts follow what users of the real
+API have reported; where no report is known the text is the simulator's own.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+JSON_TYPE = "application/json; charset=UTF-8"
+HTML_TYPE = "text/html; charset=UTF-8"
+
+_RPC = "type.googleapis.com/google.rpc."
+_API_DOMAIN = "generativelanguage.googleapis.com"
+_HTML = "<!DOCTYPE html>\n<html lang=en><title>Error {code}</title><p><b>{code}.</b> That's an error. {text}\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What goes back over the wire: an HTTP status, a content type and the whole body."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON_TYPE
+
+
+class RefusedError(Exception):
+    """The request is refused with this reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def json_reply(value: object, status: int = 200) -> Reply:
+    """A reply whose body is that value as JSON (ASCII, so that any text can be echoed)."""
+    return Reply(status=status, body=json.dumps(value, separators=(",", ":")).encode())
+
+
+def html_reply(status: int, text: str) -> Reply:
+    """A reply as a proxy or a load balancer in front of the API would give it."""
+    return Reply(status=status, body=_HTML.format(code=status, text=text).encode(), content_type=HTML_TYPE)
+
+
+def error_reply(code: int, status: str, message: str, details: list[dict[str, Any]] | None = None) -> Reply:
+    """An error in Google's JSON shape; `details` is left out where there are none."""
+    error: dict[str, Any] = {"code": code, "message": message, "status": status}
+    if details:
+        error["details"] = details
+    return json_reply({"error": error}, code)
+
+
+def invalid_argument(message: str, details: list[dict[str, Any]] | None = None) -> RefusedError:
+    """400 INVALID_ARGUMENT with that message."""
+    return RefusedError(error_reply(400, "INVALID_ARGUMENT", message, details))
+
+
+def invalid_payload(violations: list[tuple[str, str]]) -> RefusedError:
+    """400 INVALID_ARGUMENT that names each (field path, what is wrong with it)."""
+    listed = [{"field": path, "description": text} for path, text in violations]
+    message = "\n".join(text for _, text in violations)
+    return invalid_argument(message, [{"@type": _RPC + "BadRequest", "fieldViolations": listed}])
+
+
+def api_key_invalid() -> Reply:
+    """The answer to a missing or a wrong key."""
+    message = "API key not valid. Please pass a valid API key."
+    return error_reply(400, "INVALID_ARGUMENT", message, [_error_info("API_KEY_INVALID")])
+
+
+def model_not_found(model: str, version: str = "v1") -> Reply:
+    """The answer to a model that does not exist."""
+    message = (
+        f"models/{model} is not found for API version {version}, or is not supported for generateContent. "
+        "Call ListModels to see the list of available models and their supported methods."
+    )
+    return error_reply(404, "NOT_FOUND", message)
+
+
+def quota_per_minute(model: str, retry_after_seconds: float, limit: int = 1000) -> Reply:
+    """429 for a limit per minute, with the wait that the server asks for."""
+    return _quota(
+        [_violation("GenerateRequestsPerMinutePerProjectPerModel", model, limit)],
+        f"{retry_after_seconds:.9f}".rstrip("0").rstrip(".") + "s",
+    )
+
+
+def _quota(violations: list[dict[str, Any]], retry_delay: str) -> Reply:
+    message = (
+        f"You exceeded your current quota, please check your plan and billing details. Please retry in {retry_delay}."
+    )
+    details: list[dict[str, Any]] = [
+        _help(),
+        {"@type": _RPC + "QuotaFailure", "violations": violations},
+        {"@type": _RPC + "RetryInfo", "retryDelay": retry_delay},
+    ]
+    return error_reply(429, "RESOURCE_EXHAUSTED", message, details)
+
+
+def _violation(quota_id: str, model: str, limit: int) -> dict[str, Any]:
+    return {
+        "quotaMetric": f"{_API_DOMAIN}/generate_content_paid_tier_requests",
+        "quotaId": quota_id,
+        "quotaDimensions": {"location": "global", "model": model},
+        "quotaValue": str(limit),
+    }
+
+
+def _error_info(reason: str) -> dict[str, Any]:
+    return {
+        "@type": _RPC + "ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": {"service": _API_DOMAIN},
+    }
+
+
+def _help() -> dict[str, Any]:
+    link = {
+        "description": "Learn more about Gemini API quotas",
+        "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
+    }
+    return {"@type": _RPC + "Help", "links": [link]}
+
+
+def _per_minute(model: str, seconds: float | None) -> Reply:
+    return quota_per_minute(model, 34.074824224 if seconds is None else seconds)
+
+
+def _per_day(model: str, seconds: float | None) -> Reply:
+    # The real API sends a short, useless wait with a daily limit.
+    violation = _violation("GenerateRequestsPerDayPerProjectPerModel-FreeTier", model, 250)
+    return _quota([violation], f"{22 if seconds is None else seconds:g}s")
+
+
+def _bare_quota(_model: str, _seconds: float | None) -> Reply:
+    return error_reply(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
+
+
+def _help_only_quota(_model: str, _seconds: float | None) -> Reply:
+    message = "You exceeded your current quota, please check your plan and billing details."
+    return error_reply(429, "RESOURCE_EXHAUSTED", message, [_help()])
+
+
+def _absurd_quota(model: str, _seconds: float | None) -> Reply:
+    return _quota([_violation("FileStorageBytesPerProject", model, 21474836480)], "9223372036854775807s")
+
+
+def _fixed(code: int, status: str, message: str, reason: str | None = None) -> Reply:
+    return error_reply(code, status, message, [_error_info(reason)] if reason else None)
+
+
+_QUOTAS = {
+    "429_minute": _per_minute,
+    "429_day": _per_day,
+    "429_bare": _bare_quota,
+    "429_help": _help_only_quota,
+    "429_absurd": _absurd_quota,
+}
+
+_FIXED: Mapping[str, Reply] = {
+    "400_invalid": _fixed(400, "INVALID_ARGUMENT", "Request contains an invalid argument."),
+    "400_key": api_key_invalid(),
+    "400_precondition": _fixed(
+        400, "FAILED_PRECONDITION", "Gemini API free tier is not available in your country. Please enable billing."
+    ),
+    "401": _fixed(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", "ACCESS_TOKEN_EXPIRED"),
+    "403": _fixed(
+        403, "PERMISSION_DENIED", "Your project has been denied access. Please contact support.", "CONSUMER_SUSPENDED"
+    ),
+    "413": html_reply(413, "Your client issued a request that was too large."),
+    "500": _fixed(500, "INTERNAL", "An internal error has occurred. Please retry."),
+    "503": _fixed(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
+    "503_html": html_reply(503, "The service is temporarily unavailable. Please try again in 30 seconds."),
+    "504": _fixed(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+}
+
+CATALOGUE: frozenset[str] = frozenset({*_QUOTAS, *_FIXED, "404_model"})
+"""The names of the error replies that a script can ask for."""
+
+
+def catalogue_reply(name: str, *, model: str, retry_after_seconds: float | None = None) -> Reply:
+    """The error reply of that name; `retry_after_seconds` replaces the usual wait of 429_minute and 429_day."""
+    if name == "404_model":
+        return model_not_found(model)
+    if name in _QUOTAS:
+        return _QUOTAS[name](model, retry_after_seconds)
+    return _FIXED[name]

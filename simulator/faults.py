@@ -1,0 +1,176 @@
+"""The script of faults: which calls go wrong, and how.
+
+A script is a JSON list of rules; the first rule that fires decides. A rule counts the calls that meet its `model`,
+`media_sha256`, `label` and `text_contains`, and fires on those that its `nth`, `every` and `probability` choose
+(all of them where none is given), at most `times` times:
+
+    [{"match": {"nth": [1, 3]}, "fault": {"kind": "503"}},
+     {"match": {"every": 10, "model": "gemini-3.8-flash"}, "fault": {"kind": "429_minute", "retry_after_seconds": 2}},
+     {"match": {"probability": 0.05}, "times": 20, "fault": {"kind": "late", "seconds": 3}},
+     {"match": {"label": {"job": "a"}, "text_contains": "photo"}, "fault": {"kind": "finish", "reason": "SAFETY"}}]
+
+Only valid calls count: a bad request is refused before the script is asked. Kinds:
+
+- error replies, by name: see `errors.CATALOGUE` (`retry_after_seconds` sets the wait of `429_minute`, `429_day`)
+- `blocked` (`reason`: promptFeedback.blockReason), `finish` (`reason`: any finishReason; MAX_TOKENS keeps half of the
+  text, others have no text), `empty_stop`, `empty_candidates`, `empty_body`
+- `fenced`, `wrong_shape`, `not_json`, `refusal`, `loop`, `audio_not_heard`, `bad_times`: a 200 not to be believed
+- `html_200`, `json_list_body`
+- `reset` (before a byte is sent), `reset_mid_body`, `hang` (until the client leaves), `trickle` (the reply over
+  `seconds`), `late` (the reply after `seconds`)
+
+`"paid": true|false` in a fault replaces the ledger's own judgement on whether the real Gemini would bill the call.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from simulator.errors import CATALOGUE
+from simulator.question import Question
+
+ANSWER_KINDS = frozenset(
+    {
+        *("blocked", "finish", "empty_stop", "empty_candidates", "fenced", "wrong_shape", "not_json", "refusal"),
+        *("loop", "audio_not_heard", "bad_times"),
+    }
+)
+REPLY_KINDS = frozenset({"empty_body", "html_200", "json_list_body"})
+DELIVERY_KINDS = frozenset({"reset", "reset_mid_body", "hang", "trickle", "late"})
+KINDS = CATALOGUE | ANSWER_KINDS | REPLY_KINDS | DELIVERY_KINDS
+
+
+class ScriptError(ValueError):
+    """The script cannot be used; the text names the rule and what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One way for a call to go wrong."""
+
+    kind: str
+    reason: str | None = None
+    seconds: float = 2.0
+    retry_after_seconds: float | None = None
+    paid: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """Which calls a rule is about. Empty: every call."""
+
+    nth: list[int] | None = None
+    every: int | None = None
+    probability: float | None = None
+    model: str | None = None
+    media_sha256: str | None = None
+    label: Mapping[str, str] = field(default_factory=dict)
+    text_contains: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Rule:
+    """A match and a fault, with the counts that they need."""
+
+    match: Match
+    fault: Fault
+    times: int | None
+    chance: random.Random
+    seen: int = 0
+    fired: int = 0
+
+    def fires(self, question: Question) -> bool:
+        """Does this call go wrong by this rule? Counts the call."""
+        if not _is_about(self.match, question):
+            return False
+        self.seen += 1
+        if self.times is not None and self.fired >= self.times:
+            return False
+        if not self._is_chosen():
+            return False
+        self.fired += 1
+        return True
+
+    def _is_chosen(self) -> bool:
+        match = self.match
+        if match.nth is not None and self.seen not in match.nth:
+            return False
+        if match.every is not None and self.seen % match.every:
+            return False
+        return match.probability is None or self.chance.random() < match.probability
+
+
+def read_script(value: object, *, seed: int) -> list[Rule]:
+    """The rules in a JSON value, with all counts at zero. Raises ScriptError."""
+    if not isinstance(value, list):
+        message = "A fault script is a JSON list of rules."
+        raise ScriptError(message)
+    return [
+        _rule(item, f"Rule {number} of the fault script", f"{seed}:{number}") for number, item in enumerate(value, 1)
+    ]
+
+
+def next_fault(rules: list[Rule], question: Question) -> Fault | None:
+    """The fault of the first rule that fires on this call; None where all goes well."""
+    return next((rule.fault for rule in rules if rule.fires(question)), None)
+
+
+def _is_about(match: Match, question: Question) -> bool:
+    if match.model is not None and match.model != question.model:
+        return False
+    if match.media_sha256 is not None and all(item.sha256 != match.media_sha256 for item in question.media):
+        return False
+    if any(question.labels.get(name) != value for name, value in match.label.items()):
+        return False
+    return match.text_contains is None or match.text_contains in question.text
+
+
+def _rule(value: object, where: str, seed: str) -> Rule:
+    given = _checked(value, {"match", "times", "fault"}, where)
+    fault = _checked(given.get("fault"), {item.name for item in fields(Fault)}, f"{where}: fault")
+    match = _checked(given.get("match", {}), {item.name for item in fields(Match)}, f"{where}: match")
+    _check_types(given | match | fault, where)
+    if fault.get("kind") not in KINDS:
+        message = f"{where}: unknown kind {fault.get('kind')!r}. Known: {', '.join(sorted(KINDS))}."
+        raise ScriptError(message)
+    if fault["kind"] in ("finish", "blocked"):
+        fault = {"reason": "SAFETY", **fault}
+    return Rule(
+        match=Match(**match),
+        fault=Fault(**fault),
+        times=given.get("times"),
+        chance=random.Random(seed),
+    )
+
+
+def _checked(value: object, allowed: set[str], where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        message = f"{where} must be a JSON object."
+        raise ScriptError(message)
+    if unknown := set(value) - allowed:
+        message = f"{where} has unknown names {sorted(unknown)}. Known: {sorted(allowed)}."
+        raise ScriptError(message)
+    return value
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("times", "every"), (int,)),
+    **dict.fromkeys(("probability", "seconds", "retry_after_seconds"), (int, float)),
+    **dict.fromkeys(("model", "media_sha256", "text_contains", "reason", "kind"), (str,)),
+    "nth": (list,),
+    "label": (dict,),
+    "paid": (bool,),
+}
+
+
+def _check_types(given: Mapping[str, object], where: str) -> None:
+    for name, allowed in _TYPES.items():
+        value = given.get(name)
+        wrong_number = isinstance(value, int | float) and bool not in allowed and (isinstance(value, bool) or value < 0)
+        if value is not None and (not isinstance(value, allowed) or wrong_number):
+            message = f"{where}: {name} cannot be {value!r}."
+            raise ScriptError(message)
+    if given.get("every") == 0:
+        message = f"{where}: every must be at least 1."
+        raise ScriptError(message)
