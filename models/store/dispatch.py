@@ -121,6 +121,11 @@ def claim_next(
     return [_claimed(row, worker_id) for row in rows]
 
 
+def any_alone(database: Database) -> bool:
+    """Does a job wait that has to run alone?"""
+    return _any(database, _line(Job.announced_until.is_(None), alone=True))
+
+
 def _line(free: ColumnElement[bool], *, alone: bool = False) -> Select[Any]:
     """The queued jobs in the order in which they are served."""
     company = Job.losses >= LOSSES_IN_COMPANY if alone else Job.losses < LOSSES_IN_COMPANY

@@ -4,24 +4,28 @@ Only the lease on the job's row decides who owns a job. The worker's own row is 
 window; nothing is rescued by way of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, literal, or_, select, update
 
 from models.attempt import Attempt
-from models.base import db_after, db_now
+from models.base import TypedId, db_after, db_now
 from models.database import Database
 from models.failures import FailureCode
 from models.job import Job
 from models.state import JobState, Move
 from models.store.dispatch import LOSSES_IN_COMPANY
+from models.store.rows import INTEGER, RowShape
 from models.worker import Worker
 
 LOSSES_ALONE = 3
 """A job that loses its worker so often while it runs alone is to blame for it."""
 
 LOSSES_AT_MOST = LOSSES_IN_COMPANY + LOSSES_ALONE
+
+
+_HELD = RowShape(name="held", types={"id": TypedId("job"), "claim": INTEGER})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,22 +59,28 @@ def register(database: Database, worker: WorkerFacts) -> None:
         )  # fmt: skip
 
 
-def beat(database: Database, worker_id: str, *, lease_seconds: float, running: int, draining: bool) -> list[Held]:
-    """Renew the leases of everything that the worker still holds, and its own sign of life; what it holds.
+def beat(
+    database: Database, worker_id: str, held: Mapping[str, int], *, lease_seconds: float, draining: bool
+) -> list[Held]:
+    """Renew the leases of the jobs that the worker works on (id -> claim), and its own sign of life.
 
-    A lease that ran out but that nobody took back is renewed: the job is still the worker's. Uses ix_job_running.
+    Returns those that are still its own. A lease that ran out but that nobody took back is renewed. A job that the
+    database counts as the worker's but the worker knows nothing of (a claim whose answer got lost) is not renewed, so
+    that it lapses. Uses the primary key.
     """
+    h = _HELD.table(database.dialect).c
     renew = (
         update(Job)
-        .where(Job.state == JobState.RUNNING, Job.lease_owner == worker_id)
+        .where(Job.id == h.id, Job.claim == h.claim, Job.state == JobState.RUNNING, Job.lease_owner == worker_id)
         .values(lease_until=db_after(literal(lease_seconds)))
         .returning(Job.id, Job.claim, Job.cancel_requested)
     )
-    alive = update(Worker).where(Worker.id == worker_id).values(beat_at=db_now(), running=running, draining=draining)
+    alive = update(Worker).where(Worker.id == worker_id)
+    rows = [{"id": job_id, "claim": claim} for job_id, claim in held.items()]
     with database.write() as connection:
-        connection.execute(alive)
-        rows = connection.execute(renew).all()
-    return [Held(job_id=row.id, claim=row.claim, cancel_requested=row.cancel_requested) for row in rows]
+        connection.execute(alive.values(beat_at=db_now(), running=len(held), draining=draining))
+        found = connection.execute(renew, _HELD.parameter(rows)).all() if rows else []
+    return [Held(job_id=row.id, claim=row.claim, cancel_requested=row.cancel_requested) for row in found]
 
 
 def leave(database: Database, worker_id: str) -> None:

@@ -1,0 +1,127 @@
+"""The shape of a kind of work.
+
+A kind is a handful of plain functions: prepare the media (runs in a decoding process), ask about one clip, check one
+answer, put the answers together. The worker that drives them knows nothing of pictures or recordings: a picture is a
+job with one clip, a long recording a job with many.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gemini.question import Call, Question
+from media.audio import RecordingLimits
+from media.image import PictureLimits
+from media.sniff import Family
+from models.failures import Failure, FailureCode, FailureError, failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaLimits:
+    """What is accepted from outside, and in what size it is sent on."""
+
+    picture: PictureLimits = field(default_factory=PictureLimits)
+    recording: RecordingLimits = field(default_factory=RecordingLimits)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clip:
+    """What is sent in one call: a picture, or a stretch of a recording. Either `data` or `path` holds the bytes."""
+
+    index: int
+    mime_type: str
+    start_seconds: float = 0.0
+    end_seconds: float = 0.0
+    overlap_seconds: float = 0.0
+    """How much of the clip before it this one repeats."""
+    data: bytes | None = None
+    path: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it is; 0 for a picture."""
+        return self.end_seconds - self.start_seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A media item made ready: its clips in order, and what was learnt about it."""
+
+    clips: tuple[Clip, ...]
+    facts: Mapping[str, Any]
+    """JSON-ready: width and height of a picture; duration and channels of a recording; degraded."""
+
+
+class Options(BaseModel):
+    """What a submitter may ask for; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    """BCP 47 tag of the language to answer in; the picture's or recording's own if not given."""
+    prompt: Annotated[str, Field(max_length=8_000)] | None = None
+    """Further instructions for Gemini, in plain words."""
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+Answer = Mapping[str, Any]
+"""A checked answer of one clip, JSON-ready."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind(Generic[OptionsT]):
+    """One kind of work."""
+
+    name: str
+    version: int
+    """Rises when the same options ask a different question, so that stored answers of the old one are not used."""
+    family: Family
+    options: type[OptionsT]
+    prepare: Callable[[str, str, MediaLimits], Prepared]
+    """(path of the item, folder for clips, limits) in a decoding process; importable by name. Raises FailureError."""
+    ask: Callable[[Clip, OptionsT, str], Question]
+    """The question about a clip for a model."""
+    check: Callable[[Clip, Call, OptionsT], Answer | Failure]
+    """The answer in a good reply, or why it cannot be believed."""
+    assemble: Callable[[Prepared, Mapping[int, Answer], Mapping[int, Failure], OptionsT], Mapping[str, Any]]
+    """The job's output from the answers, and from the failures of the clips that stay without one."""
+
+
+def read_options(kind: Kind[OptionsT], given: Mapping[str, Any]) -> OptionsT:
+    """The options of a job. Raises FailureError(invalid_options) that names the field and what it may be."""
+    try:
+        return kind.options.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "options"
+        known = ", ".join(sorted(kind.options.model_fields))
+        words = f"option {name!r} of {kind.name}: {first['msg']} (options: {known})"
+        raise FailureError(failure(FailureCode.INVALID_OPTIONS, words, field=name)) from error
+
+
+def hash_question(kind: Kind[Any], options: Options, *, model: str, media_sha256: str) -> str:
+    """SHA-256 over everything that shapes a job's answer: kind, its version, options, model, bytes."""
+    parts = [kind.name, kind.version, options.model_dump(mode="json"), model, media_sha256]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def hash_clip(question_hash: str, clip: Clip) -> str:
+    """SHA-256 over the job's question and the clip's bounds, to the millisecond."""
+    bounds = f"{question_hash}:{clip.start_seconds:.3f}:{clip.end_seconds:.3f}"
+    return hashlib.sha256(bounds.encode()).hexdigest()
+
+
+def thinking_level(model: str) -> str | None:
+    """The least thinking that the model offers; describing what is seen and heard needs none. Output is billed with
+    it. Only the generations that take `thinking_level` get one (gemini-2.5 takes a budget instead)."""
+    return "MINIMAL" if model.startswith("gemini-3") else None
+
+
+def clean_text(text: str) -> str:
+    """Without what no database stores and no reader wants: NUL, lone surrogates, spaces around."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode().strip()

@@ -1,0 +1,1 @@
+"""What moves jobs: accepting, dispatching, claiming, executing, recording, sweeping; and Celery, and the settings."""

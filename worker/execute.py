@@ -1,0 +1,267 @@
+"""The execution core: claimed jobs on one asyncio loop, hundreds to thousands of calls in flight.
+
+The core is the only asyncio in the house; it runs on a thread of its own, and everything around it (Celery's threads,
+the dispatcher, the heartbeat) is plain code that talks to it through the few thread-safe methods of `Runner`.
+
+What it promises: a job is taken only while there is room for it; whatever happens inside an attempt ends as one
+recorded move, never as an exception that reaches the caller; a job that this worker no longer owns is dropped without a
+trace; and a worker whose leases may have ended begins no further call.
+"""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from models.failures import Failure, FailureCode, FailureError, Nature, failure
+from models.moves import ClaimedJob, Ending, Record, cancelled, given_back
+from worker.attempt import Tools, Work, begin, carry_out
+from worker.retry import Outcome, RetryPolicy, decide
+
+log = structlog.get_logger(__name__)
+
+
+class StopReason(StrEnum):
+    """Why a running job is stopped from outside."""
+
+    CANCELLED = "cancelled"
+    """Somebody asked for it."""
+    LEAVING = "leaving"
+    """The worker's time is up."""
+    LOST = "lost"
+    """The job belongs to another worker now."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Running:
+    job: ClaimedJob
+    task: asyncio.Task[None]
+    stop: StopReason | None = None
+    ending: bool = False
+    """Its end is being recorded: nothing stops it any more."""
+
+
+class Runner:
+    """Runs claimed jobs. The methods may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        make_tools: Callable[["Runner"], Tools],
+        slots: int,
+        lease_seconds: float,
+        policy: RetryPolicy,
+        when_room: Callable[[], None],
+    ) -> None:
+        """`slots` jobs at once; `when_room` is called (from the loop) when there is room for more."""
+        self.slots = slots
+        self._loop = loop
+        self._lease_seconds = lease_seconds
+        self._policy = policy
+        self._when_room = when_room
+        self._room = threading.Condition()
+        self._taken = 0
+        self._running: dict[str, _Running] = {}
+        self._draining = False
+        self._alive_until = time.monotonic() + lease_seconds
+        self._idle = threading.Event()
+        self._idle.set()
+        self._tools = make_tools(self)
+
+    # Taking jobs
+
+    def take(self, claim: Callable[[int], list[ClaimedJob]], wanted: int) -> int:
+        """Reserve room for up to `wanted` jobs, claim them with `claim(room)`, run them; how many were taken."""
+        room = self._reserve(wanted)
+        if not room:
+            return 0
+        jobs: list[ClaimedJob] = []
+        try:
+            jobs = claim(room)
+        finally:
+            self._release(room - len(jobs))
+        if jobs:
+            self._loop.call_soon_threadsafe(self._start, jobs)
+        return len(jobs)
+
+    def wait_for_room(self, *, timeout_seconds: float) -> int:
+        """How many jobs could be taken; waits until that is more than none, or the time is up, or the worker leaves."""
+        with self._room:
+            self._room.wait_for(lambda: self._taken < self.slots or self._draining, timeout_seconds)
+            return self._free()
+
+    @property
+    def free(self) -> int:
+        """How many jobs could be taken now."""
+        with self._room:
+            return self._free()
+
+    @property
+    def draining(self) -> bool:
+        """Is the worker about to leave?"""
+        return self._draining
+
+    # Leases
+
+    def held(self) -> dict[str, int]:
+        """The jobs in hand, and by which claim."""
+        return {job_id: running.job.claim for job_id, running in list(self._running.items())}
+
+    def alive_until(self, moment: float) -> None:
+        """The leases were renewed: calls may begin until `moment` (monotonic seconds)."""
+        self._alive_until = moment
+
+    async def may_call(self) -> None:
+        """Return if a call may begin. Raises FailureError when the worker leaves or its leases may have ended."""
+        if self._draining:
+            raise FailureError(_interrupted("The worker is leaving."))
+        if time.monotonic() >= self._alive_until:
+            raise FailureError(_interrupted("The worker could not renew its leases."))
+
+    # Stopping
+
+    def stop_jobs(self, ids: Iterable[str], reason: StopReason) -> None:
+        """Stop these jobs, where they are still in hand."""
+        self._loop.call_soon_threadsafe(self._stop_all, list(ids), reason)
+
+    def drain(self) -> None:
+        """Take nothing more and begin no further call; calls in flight go on."""
+        with self._room:
+            self._draining = True
+            self._room.notify_all()
+
+    def finish(self, *, grace_seconds: float) -> bool:
+        """After `drain`: wait for the calls in flight, then give the rest back; was everything recorded?"""
+        if self._idle.wait(grace_seconds):
+            return True
+        self.stop_jobs(list(self._running), StopReason.LEAVING)
+        return self._idle.wait(10.0)
+
+    def wait_until_idle(self, *, timeout_seconds: float | None = None) -> bool:
+        """Wait until no job is in hand."""
+        return self._idle.wait(timeout_seconds)
+
+    # On the loop
+
+    def _start(self, jobs: list[ClaimedJob]) -> None:
+        self._idle.clear()
+        for job in jobs:
+            task = self._loop.create_task(self._run(job), name=job.id)
+            self._running[job.id] = _Running(job=job, task=task)
+
+    async def _run(self, job: ClaimedJob) -> None:
+        """One job from claim to recorded end; nothing escapes."""
+        with structlog.contextvars.bound_contextvars(job_id=job.id, kind=job.kind, claim=job.claim):
+            try:
+                await self._run_guarded(job)
+            except asyncio.CancelledError:
+                pass  # stopped while its end was being recorded, or dropped
+            except BaseException:  # noqa: BLE001 - nothing may reach the loop: the lease brings the job back
+                log.exception("job could not be recorded; its lease will bring it back")
+            finally:
+                self._running.pop(job.id, None)
+                if not self._running:
+                    self._idle.set()
+                self._release(1)
+
+    async def _run_guarded(self, job: ClaimedJob) -> None:
+        work, outcome = None, None
+        try:
+            work = begin(job)
+            outcome = await carry_out(work, self._tools)
+        except asyncio.CancelledError:
+            running = self._running[job.id]
+            ending = _ENDING_OF[running.stop] if running.stop else None
+            await self._record(job, work, ending)
+            return
+        except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too
+            outcome = Outcome(failures=[failure_of(error)])
+        ending = decide(outcome, job, self._policy, jitter=random.random())  # noqa: S311 - spreads retries, no secret
+        await self._record(job, work, ending)
+
+    async def _record(self, job: ClaimedJob, work: Work | None, ending: Ending | None) -> None:
+        """Store the end of the attempt, and what it used; a dropped job's calls and answers are stored alone."""
+        self._running[job.id].ending = True
+        calls = tuple(work.calls) if work else ()
+        answers = tuple(work.unstored) if work else ()
+        if ending is None and not calls:
+            return
+        record = Record(job=job, calls=calls, answers=answers, ending=ending)
+        owned = await asyncio.shield(asyncio.ensure_future(self._tools.records.ask(record)))
+        if ending is not None:
+            why = ending.failure
+            log.info(
+                "attempt ended", move=str(ending.move), owned=owned, code=why and str(why.code), reason=why and why.message
+            )
+
+    def _stop_all(self, ids: list[str], reason: StopReason) -> None:
+        for job_id in ids:
+            running = self._running.get(job_id)
+            if running is not None and not running.ending and running.stop is None:
+                running.stop = reason
+                running.task.cancel()
+
+    # Room
+
+    def _reserve(self, wanted: int) -> int:
+        with self._room:
+            room = min(wanted, self._free())
+            self._taken += room
+            return room
+
+    def _release(self, count: int) -> None:
+        if count <= 0:
+            return
+        with self._room:
+            self._taken -= count
+            self._room.notify_all()
+            worth_telling = self._taken <= self.slots * 3 // 4
+        if worth_telling:
+            self._when_room()
+
+    def _free(self) -> int:
+        return 0 if self._draining else self.slots - self._taken
+
+
+_ENDING_OF: dict[StopReason, Ending | None] = {
+    StopReason.CANCELLED: cancelled(),
+    StopReason.LEAVING: given_back(),
+    StopReason.LOST: None,
+}
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Any exception of an attempt as a failure; several at once (clips side by side) as the first of them."""
+    if isinstance(error, BaseExceptionGroup):
+        return failure_of(error.exceptions[0])
+    if isinstance(error, FailureError):
+        return error.failure
+    log.error("unexpected error in an attempt", exc_info=error)
+    words = f"An unexpected {type(error).__name__} stopped the attempt; the worker's log has the details."
+    return failure(FailureCode.INTERNAL, words, exception=type(error).__name__)
+
+
+def _interrupted(words: str) -> Failure:
+    return failure(FailureCode.WORKER_LOST, words, nature=Nature.INTERRUPTED)
+
+
+class LoopThread:
+    """An event loop on a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="mediascribe-core", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the loop and wait for its thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10.0)
+        self.loop.close()
+

@@ -1,0 +1,98 @@
+"""The housekeeper: one thread a worker that dispatches and sweeps, again and again, whatever happens.
+
+It is woken when the worker has room, and otherwise looks around by itself, less often the longer nothing happens.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError
+from worker.dispatch import Feeder
+from worker.lanes import Lanes
+from worker.sweep import Isolation, sweep
+
+log = structlog.get_logger(__name__)
+
+BUSY_SECONDS = 0.05
+"""Least time between two looks, so that a burst of finished jobs is one look."""
+IDLE_SECONDS = 1.0
+
+
+class Housekeeper:
+    """Dispatches and sweeps until it is stopped."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        feeder: Feeder,
+        lanes: Lanes,
+        wake: threading.Event,
+        lease_seconds: float,
+        isolation: Isolation | None,
+        also: Callable[[], None] | None = None,
+    ) -> None:
+        """`wake` is set by whoever knows that there is something to do; `also` is done in every round."""
+        self._database = database
+        self._feeder = feeder
+        self._lanes = lanes
+        self._wake = wake
+        self._isolation = isolation
+        self._sweep_seconds = max(0.5, min(10.0, lease_seconds / 4))
+        self._next_sweep = time.monotonic()
+        self._also = also
+        self._stopped = False
+        self._away = False
+        self._thread = threading.Thread(target=self._work_until_stopped, name="mediascribe-housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look around now: something was submitted or there is room."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End, and let the isolated processes leave."""
+        self._stopped = True
+        self._wake.set()
+        self._thread.join(15.0)
+        if self._isolation is not None:
+            self._isolation.close(timeout_seconds=5.0)
+
+    def _work_until_stopped(self) -> None:
+        while not self._stopped:
+            try:
+                self._look_around()
+                self._away = False
+            except (DatabaseUnavailableError, DatabaseNotReadyError) as error:
+                if not self._away:
+                    log.warning("the database is away", reason=str(error))
+                self._away = True
+                # Leases must be renewed before they are judged: the others were cut off too.
+                self._next_sweep = time.monotonic() + self._sweep_seconds
+            except Exception:
+                log.exception("housekeeping failed; trying again")
+            self._rest()
+
+    def _look_around(self) -> None:
+        self._wake.clear()
+        self._feeder.tick()
+        self._lanes.refresh()
+        if self._also is not None:
+            self._also()
+        if time.monotonic() < self._next_sweep:
+            return
+        self._next_sweep = time.monotonic() + self._sweep_seconds * (0.75 + random.random() / 2)  # noqa: S311 - jitter
+        sweep(self._database)
+        if self._isolation is not None:
+            self._isolation.tick()
+
+    def _rest(self) -> None:
+        time.sleep(BUSY_SECONDS)
+        self._wake.wait(IDLE_SECONDS)

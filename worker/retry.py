@@ -1,0 +1,78 @@
+"""Deciding what becomes of a job after an attempt: a pure function of what happened, the job, the policy and chance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.failures import Failure, Nature
+from models.moves import ClaimedJob, Ending, failed, given_back, succeeded, succeeded_partly, waits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """How long to wait between attempts, in seconds."""
+
+    base_seconds: float
+    max_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What an attempt came to."""
+
+    failures: Sequence[Failure] = ()
+    """Of the item as a whole, or of single clips; none if all went well."""
+    output: Mapping[str, Any] | None = None
+    """What can be stored as the result: all of it, or what the failed clips leave."""
+    question_hash: str | None = None
+    model_version: str | None = None
+    reused_from: str | None = None
+
+
+def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: float) -> Ending:
+    """The one move that ends the attempt.
+
+    `jitter` is a random number from [0, 1). In this order: an interrupted job goes back; one that has to wait for quota
+    waits; one that may yet succeed is tried again while it has attempts; then what there is, is stored; else it
+    failed.
+    """
+    worst = _worst(outcome.failures)
+    if worst is None:
+        return succeeded(
+            outcome.output or {}, question_hash=outcome.question_hash, model_version=outcome.model_version,
+            reused_from=outcome.reused_from,
+        )  # fmt: skip
+    if worst.nature is Nature.INTERRUPTED:
+        return given_back()
+    if worst.nature is Nature.THROTTLED:
+        return waits(worst, delay_seconds=_throttled_delay(worst, policy, jitter))
+    if worst.nature is Nature.TRANSIENT and job.attempts < job.max_attempts:
+        return waits(worst, delay_seconds=_backoff(job.attempts, worst, policy, jitter))
+    if outcome.output is not None:
+        return succeeded_partly(outcome.output, failure=worst, model_version=outcome.model_version)
+    return failed(worst)
+
+
+_URGENCY = (Nature.INTERRUPTED, Nature.THROTTLED, Nature.TRANSIENT, Nature.PERMANENT)
+
+
+def _worst(failures: Sequence[Failure]) -> Failure | None:
+    """The failure that decides: while any clip can still be had, the job goes on."""
+    return min(failures, key=lambda failure: _URGENCY.index(failure.nature), default=None)
+
+
+def _backoff(attempt: int, failure: Failure, policy: RetryPolicy, jitter: float) -> float:
+    """Full jitter over a doubling span, but not before the other side asked us back."""
+    span = min(policy.max_seconds, policy.base_seconds * 2 ** (attempt - 1))
+    return max(span * jitter, _asked(failure, jitter))
+
+
+def _throttled_delay(failure: Failure, policy: RetryPolicy, jitter: float) -> float:
+    """What the other side asked for; without a word from it, a span of its own, so that a crowd spreads out."""
+    return _asked(failure, jitter) or policy.base_seconds * (1 + jitter * 4)
+
+
+def _asked(failure: Failure, jitter: float) -> float:
+    """The wait that was asked for, spread by up to a tenth (at least up to a second) beyond it."""
+    asked = failure.retry_after_seconds
+    return 0.0 if asked is None else asked + jitter * max(1.0, asked / 10)

@@ -1,0 +1,187 @@
+"""The settings: their names, defaults, units and meaning, and where each value came from.
+
+Read once, at the start, from flags, the environment and `.env`, in this order of precedence. An unknown
+`MEDIASCRIBE_*` name is an error, because a misspelt limit that is silently ignored is worse than a program that does not
+start. The reference page is generated from this table.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+PREFIX = "MEDIASCRIBE_"
+
+GEMINI_NAMES = (
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+    "GOOGLE_GEMINI_BASE_URL",
+    "GOOGLE_VERTEX_BASE_URL",
+    "GOOGLE_GENAI_USE_VERTEXAI",
+    "GOOGLE_GENAI_API_VERSION",
+    "GOOGLE_CLOUD_PROJECT",
+    "GOOGLE_CLOUD_LOCATION",
+)
+"""Read as google-genai reads them, from the environment or `.env`."""
+
+_MIB = 1 << 20
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be; the words name it and what it may be."""
+
+
+class Settings(BaseModel):
+    """Every setting; `MEDIASCRIBE_` and the upper-case name is how it is given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".mediascribe"), description="Folder for the data of the embedded mode.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="SQLite (sqlite:///path) or PostgreSQL (postgresql://user@host/name); empty: a SQLite file in HOME.",
+    )
+    broker_url: SecretStr = Field(
+        SecretStr(""), description="Celery broker (redis://… or amqp://…); empty: embedded, no broker."
+    )
+    celery_result_backend: SecretStr = Field(
+        SecretStr(""), description="Where Celery producers look for results (redis://…); empty: nowhere."
+    )
+    model: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        "gemini-3.8-flash", description="The Gemini model when a job names none."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=5_000)] = Field(
+        64, description="Gemini calls in flight per process, at most."
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
+        4, description="Attempts a job has; waiting for quota, shutdowns and lost workers spend none."
+    )
+    retry_base_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        2.0, description="Longest wait before the second attempt; it doubles with every further one."
+    )
+    retry_max_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        300.0, description="Longest wait before any attempt that no quota asks for."
+    )
+    call_timeout_seconds: Annotated[float, Field(ge=10, le=3_600)] = Field(
+        120.0, description="Longest wait for one answer of Gemini, which refuses less than 10."
+    )
+    lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = Field(
+        60.0, description="How long a silent worker keeps its jobs; it renews them six times in that time."
+    )
+    grace_seconds: Annotated[float, Field(ge=0, le=3_600)] = Field(
+        25.0, description="How long a worker that is told to leave lets calls in flight finish."
+    )
+    decoder_processes: Annotated[int, Field(ge=1, le=256)] = Field(
+        default_factory=lambda: max(1, min(8, os.cpu_count() or 1)),
+        description="Processes that decode media; by default one for each processor, at most 8.",
+    )
+    decoder_memory_bytes: Annotated[int, Field(ge=256 * _MIB)] = Field(
+        2_048 * _MIB, description="Address space of one decoding process, at most."
+    )
+    decoder_timeout_seconds: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        900.0, description="Longest time for decoding one media item."
+    )
+    max_source_bytes: Annotated[int, Field(ge=1)] = Field(
+        4_096 * _MIB, description="Largest media item that is read."
+    )
+    max_picture_pixels: Annotated[int, Field(ge=1)] = Field(
+        100_000_000, description="Largest picture that is decoded, in pixels."
+    )
+    max_picture_side_pixels: Annotated[int, Field(ge=64, le=8_192)] = Field(
+        1_536, description="Longer side of a picture as it is sent; larger ones are scaled down."
+    )
+    max_recording_seconds: Annotated[float, Field(ge=1)] = Field(
+        43_200.0, description="Longest recording that is transcribed."
+    )
+    clip_seconds: Annotated[float, Field(ge=10, le=600)] = Field(
+        600.0, description="Longest stretch of a recording that is sent in one call."
+    )
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
+        "info", description="Least level of what a worker logs: debug, info, warning, error."
+    )
+
+    @model_validator(mode="after")
+    def _check_waits(self) -> "Settings":
+        if self.retry_base_seconds > self.retry_max_seconds:
+            raise ValueError("retry_base_seconds must not be larger than retry_max_seconds")
+        return self
+
+    @property
+    def beat_seconds(self) -> float:
+        """Time between two renewals of the leases."""
+        return self.lease_seconds / 6
+
+    @property
+    def embedded(self) -> bool:
+        """Is there no broker?"""
+        return not self.broker_url.get_secret_value()
+
+    def resolved_database_url(self) -> str:
+        """The address of the database, the default filled in."""
+        given = self.database_url.get_secret_value()
+        return given or f"sqlite:///{(self.home / 'mediascribe.db').absolute()}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedSettings:
+    """The settings and where each came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """Field name -> `flag`, `environment`, `.env` or `default`."""
+    gemini: Mapping[str, str]
+    """The variables that google-genai reads."""
+    gemini_sources: Mapping[str, str]
+
+
+def load_settings(
+    *, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")
+) -> LoadedSettings:
+    """The settings from flags (None means not given), environment and `.env`. Raises SettingsError."""
+    environment = os.environ if environment is None else environment
+    layers = [(".env", _dotenv(dotenv)), ("environment", dict(environment))]
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(Settings.model_fields, "default")
+    for source, layer in layers:
+        for name, value in layer.items():
+            if name.startswith(PREFIX):
+                field = _field_of(name, source)
+                values[field], sources[field] = value, source
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    gemini = {name: (layer[name], source) for source, layer in layers for name in GEMINI_NAMES if layer.get(name)}
+    return LoadedSettings(
+        settings=_validated(values | given),
+        sources=sources | dict.fromkeys(given, "flag"),
+        gemini={name: value for name, (value, _) in gemini.items()},
+        gemini_sources={name: source for name, (_, source) in gemini.items()},
+    )
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(path).items() if value is not None} if path.is_file() else {}
+
+
+def _field_of(name: str, source: str) -> str:
+    field = name.removeprefix(PREFIX).lower()
+    if field in Settings.model_fields and name == PREFIX + field.upper():
+        return field
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else "; `mediascribe config show` lists all"
+    raise SettingsError(f"{source} sets {name}, which is no setting of mediascribe{hint}")
+
+
+def _validated(values: dict[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else ""
+        name = PREFIX + field.upper() if field else "the settings"
+        meaning = Settings.model_fields[field].description if field in Settings.model_fields else ""
+        raise SettingsError(f"{name}: {first['msg']}. {meaning}".strip()) from error

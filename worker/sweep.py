@@ -1,0 +1,72 @@
+"""The sweep: taking back what lost workers held, ending what is overdue, and running alone what lost its worker twice.
+
+Every worker sweeps, on a jittered timer, safe against its twins; there is no leader to elect or to lose. Everything it
+does is one guarded statement, so that two sweepers at once do what one does.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from models.database import Database
+from models.ids import new_id
+from models.store import dispatch, leases
+
+log = structlog.get_logger(__name__)
+
+KEEP_WORKERS_SECONDS = 24 * 3_600.0
+
+
+def sweep(database: Database) -> int:
+    """Take back what lapsed and end what is overdue; how many jobs moved. Raises DatabaseUnavailableError."""
+    lapsed = leases.lapse(database)
+    expired = leases.expire(database)
+    if lapsed or expired:
+        log.warning("swept", lapsed=lapsed, expired=expired)
+    return lapsed + expired
+
+
+@dataclass(kw_only=True)
+class Isolation:
+    """Runs jobs that lost their worker twice, each alone in a process of its own.
+
+    Only what happens there counts against the job itself, so that its neighbours are not blamed and the worker that
+    started it survives.
+    """
+
+    database: Database
+    command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "worker.isolated"])
+    most: int = 2
+    """Such processes at once."""
+    _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def tick(self) -> None:
+        """Reap what ended, take back what died, start what waits. Raises DatabaseUnavailableError."""
+        for worker_id, child in list(self._children.items()):
+            if child.poll() is not None:
+                del self._children[worker_id]
+                if child.returncode != 0:
+                    log.error("an isolated process died", worker=worker_id, returncode=child.returncode)
+                    leases.lapse(self.database, worker_id=worker_id)
+        if len(self._children) < self.most and dispatch.any_alone(self.database):
+            worker_id = new_id("wrk")
+            self._children[worker_id] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*self.command, worker_id], stdin=subprocess.DEVNULL, env=os.environ.copy()
+            )
+
+    def close(self, *, timeout_seconds: float) -> None:
+        """Let the children leave; end those that do not."""
+        for child in self._children.values():
+            child.terminate()
+        deadline = time.monotonic() + timeout_seconds
+        for child in self._children.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._children.clear()
