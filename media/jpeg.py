@@ -1,0 +1,69 @@
+"""Takes the metadata out of a JPEG without touching its pixels.
+
+A JPEG is a row of segments (ISO 10918-1, annex B): a marker, a length, a payload; after each start of scan comes
+compressed data, in which a byte 0xFF is always followed by 0 or a restart marker. The segments that a decoder needs
+are copied as they are; where the picture was taken and by whom, thumbnails, colour profiles, comments, and whatever
+follows the end of the picture are left out.
+"""
+
+import re
+
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_COMMENT, _APP0, _APP14, _APP15 = 0xFE, 0xE0, 0xEE, 0xEF
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+class BrokenJpegError(ValueError):
+    """The segments do not add up, or the picture has no end."""
+
+
+def strip_metadata(data: bytes) -> bytes:
+    """The same picture with the same compressed data, without metadata. Raises BrokenJpegError."""
+    if data[:2] != bytes((0xFF, _START)):
+        raise BrokenJpegError("it does not begin as a JPEG does")
+    kept, at = [data[:2]], 2
+    while True:
+        marker, at = _marker(data, at)
+        if marker == _END:
+            return b"".join((*kept, bytes((0xFF, _END))))
+        end = _segment_end(data, marker, at)
+        if _is_needed(marker, data[at + 2 : end]):
+            kept += (bytes((0xFF, marker)), data[at:end])
+        at = end
+
+
+def _marker(data: bytes, at: int) -> tuple[int, int]:
+    """The marker at this place and where its segment begins; any number of 0xFF may fill the space before it."""
+    if data[at : at + 1] != b"\xff":
+        raise BrokenJpegError(f"no marker at byte {at}")
+    while data[at : at + 1] == b"\xff":
+        at += 1
+    if at >= len(data):
+        raise BrokenJpegError("it ends before the picture does")
+    return data[at], at + 1
+
+
+def _segment_end(data: bytes, marker: int, at: int) -> int:
+    if marker in _STANDALONE:
+        return at
+    length = int.from_bytes(data[at : at + 2], "big")
+    if length < 2 or at + length > len(data):
+        raise BrokenJpegError("it ends before the picture does")
+    return _scan_end(data, at + length) if marker == _SCAN else at + length
+
+
+def _scan_end(data: bytes, at: int) -> int:
+    following = _MARKER_IN_SCAN.search(data, at)
+    if following is None:
+        raise BrokenJpegError("it ends before the picture does")
+    return following.start()
+
+
+def _is_needed(marker: int, payload: bytes) -> bool:
+    """Application data goes, but for the two segments that tell a decoder how colours are stored."""
+    if marker == _APP0:
+        return payload.startswith(b"JFIF\0") and len(payload) == 14  # a longer one holds a thumbnail
+    if marker == _APP14:
+        return payload.startswith(b"Adobe")
+    return marker != _COMMENT and not _APP0 < marker <= _APP15

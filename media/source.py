@@ -1,0 +1,132 @@
+"""From the words that name a source to one regular, bounded, hashed file on this machine.
+
+Nothing is trusted: the name may point at a device, a pipe that never ends, a directory, or a file that changes
+while it is read. What comes back was read to its end once, so its size and hash are those of the bytes themselves.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from media.sniff import HEAD_BYTES, MediaType, describe, sniff
+from models.failures import FailureCode, FailureError, failure
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
+_READ_BYTES = 1024 * 1024
+
+_OPEN_FAILURES = {
+    errno.ENOENT: FailureCode.SOURCE_NOT_FOUND,
+    errno.ENOTDIR: FailureCode.SOURCE_NOT_FOUND,
+    errno.ELOOP: FailureCode.SOURCE_NOT_FOUND,
+    errno.ENAMETOOLONG: FailureCode.SOURCE_NOT_FOUND,
+    errno.EACCES: FailureCode.SOURCE_FORBIDDEN,
+    errno.EPERM: FailureCode.SOURCE_FORBIDDEN,
+    errno.ENXIO: FailureCode.SOURCE_FORBIDDEN,
+}
+"""What the reasons for which a file does not open mean; any other may pass by itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalFile:
+    """A media file on this machine, read once to its end."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    """Hexadecimal, of the whole content."""
+    media_type: MediaType
+
+
+def open_local(source: str, *, max_bytes: int) -> LocalFile:
+    """Find, check and hash the file that a path or a `file://` URL names.
+
+    Raises FailureError: source_not_found; source_forbidden (no permission, not a regular file, a remote source);
+    source_unreachable (the disk or the mount does not answer); source_changed (while it was read); media_empty;
+    media_too_large (over max_bytes); media_unsupported (neither picture nor sound).
+    """
+    path = _path_of(source)
+    try:
+        _check_regular(source, path.stat())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us up
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            return _read(source, path, file.fileno(), max_bytes)
+    except ValueError as error:
+        raise _refusal(FailureCode.SOURCE_NOT_FOUND, source, "is not a name that a file can have") from error
+    except OSError as error:
+        raise _not_opened(source, error) from error
+
+
+def _path_of(source: str) -> Path:
+    scheme = _SCHEME.match(source)
+    if scheme is None:
+        return Path(source)
+    parts = urlsplit(source)
+    if scheme[1].lower() != "file" or parts.netloc not in {"", "localhost"}:
+        words = "is not on this machine, and only local files are read by this version; fetch it and name the file"
+        raise _refusal(FailureCode.SOURCE_FORBIDDEN, _without_secrets(source), words)
+    return Path(unquote(parts.path))
+
+
+def _without_secrets(source: str) -> str:
+    """The URL without user, password and query, where signatures live."""
+    parts = urlsplit(source)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _check_regular(source: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        is_folder = stat.S_ISDIR(status.st_mode)
+        words = "is a folder; name the files in it" if is_folder else "is a device, pipe or socket; name a plain file"
+        raise _refusal(FailureCode.SOURCE_FORBIDDEN, source, words)
+
+
+def _read(source: str, path: Path, descriptor: int, max_bytes: int) -> LocalFile:
+    before = os.fstat(descriptor)
+    _check_regular(source, before)
+    _check_size(source, before.st_size, max_bytes)
+    head, size_bytes, sha256 = _digest(descriptor, before.st_size)
+    after = os.fstat(descriptor)
+    if size_bytes != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise _refusal(FailureCode.SOURCE_CHANGED, source, "changed while it was read; try again when it is complete")
+    media_type = sniff(head)
+    if media_type is None:
+        words = f"is neither a picture nor a recording: it looks like {describe(head)}"
+        raise _refusal(FailureCode.MEDIA_UNSUPPORTED, source, words)
+    return LocalFile(path=path, size_bytes=size_bytes, sha256=sha256, media_type=media_type)
+
+
+def _check_size(source: str, size_bytes: int, max_bytes: int) -> None:
+    if size_bytes == 0:
+        raise _refusal(FailureCode.MEDIA_EMPTY, source, "is empty (0 bytes); copy or record it again")
+    if size_bytes > max_bytes:
+        words = f"has {size_bytes} bytes, more than the {max_bytes} allowed; make it smaller or raise the limit"
+        raise _refusal(FailureCode.MEDIA_TOO_LARGE, source, words)
+
+
+def _digest(descriptor: int, expected_bytes: int) -> tuple[bytes, int, str]:
+    """Head, size and hash of the content; stops soon after the expected size, for a file may grow for ever."""
+    digest, head, size_bytes = hashlib.sha256(), b"", 0
+    while size_bytes <= expected_bytes and (block := os.read(descriptor, _READ_BYTES)):
+        if len(head) < HEAD_BYTES:
+            head = (head + block)[:HEAD_BYTES]
+        digest.update(block)
+        size_bytes += len(block)
+    return head, size_bytes, digest.hexdigest()
+
+
+def _not_opened(source: str, error: OSError) -> FailureError:
+    code = _OPEN_FAILURES.get(error.errno or 0, FailureCode.SOURCE_UNREACHABLE)
+    words = {
+        FailureCode.SOURCE_NOT_FOUND: "does not exist; check the name and the folder it is relative to",
+        FailureCode.SOURCE_FORBIDDEN: "may not be read by this user; change its permissions",
+    }.get(code, f"could not be read ({error.strerror}); check the disk")
+    return _refusal(code, source, words)
+
+
+def _refusal(code: FailureCode, source: str, words: str) -> FailureError:
+    return FailureError(failure(code, f"{source} {words}."))
