@@ -11,15 +11,14 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, DateTime, MetaData, String, TypeDecorator, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement
 
-Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""A JSON document; `None` is SQL's NULL."""
+Json = JSON(none_as_null=True)
+"""A JSON document, kept as it was written, keys in their order; nothing is searched inside. `None` is SQL's NULL."""
 
 _NANO_USD = Decimal(10) ** 9
 _SQLITE_TIME = "%Y-%m-%d %H:%M:%f"

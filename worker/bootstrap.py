@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ import migrations
 from gemini.client import GeminiClient, connection_from_environment
 from media.audio import RecordingLimits
 from media.image import PictureLimits
-from media.sandbox import Sandbox
+from media.sandbox import Sandbox, SandboxLimits
 from models.database import Database, DatabaseNotReadyError, open_database
 from models.failures import FailureCode
 from models.ids import new_id
@@ -76,23 +76,64 @@ def media_limits(settings: Settings) -> MediaLimits:
     )
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """What sets one worker apart from others."""
+
+    announcer: Announcer | None = None
+    """What carries its announcements; without one it feeds itself from SQL."""
+    batch_id: str | None = None
+    """It takes jobs of this batch alone."""
+    worker_id: str | None = None
+    slots: int | None = None
+    alone: bool = False
+    """It takes only jobs that have to run alone."""
+    after_record: Callable[[Sequence[Record]], None] | None = None
+    """Called, on a thread, after each recorded group."""
+
+
 class Worker:
     """One process's share of the work."""
 
-    id: str
-    runner: Runner
-    feeder: Feeder
-    housekeeper: Housekeeper
-    lanes: Lanes
-    _database: Database
-    _heartbeat: Heartbeat
-    _core: LoopThread
-    _gemini: GeminiClient
-    _sandbox: Sandbox
-    _executor: ThreadPoolExecutor
-    _scratch: Path
-    _give_up: threading.Event
+    def __init__(self, loaded: LoadedSettings, database: Database, role: Role) -> None:
+        """Everything that a worker consists of, not yet started. Raises FailureError(gemini_auth) when no key is set."""
+        self._settings = loaded.settings
+        self._database = database
+        self.id = role.worker_id or new_id("wrk")
+        self._gemini = GeminiClient(
+            connection_from_environment(loaded.gemini, max_connections=self._settings.concurrency)
+        )
+        self._core = LoopThread()
+        self._executor = ThreadPoolExecutor(max_workers=3, thread_name_prefix="mediascribe-sql")
+        self._sandbox = Sandbox(
+            self._settings.decoder_processes, SandboxLimits(max_memory_bytes=self._settings.decoder_memory_bytes)
+        )
+        self._scratch = make_scratch(self.id)
+        self._wake, self._give_up = threading.Event(), threading.Event()
+        self.lanes = Lanes(database)
+        self.runner = self._make_runner(role)
+        self.feeder = Feeder(
+            database=database, runner=self.runner, worker_id=self.id, lease_seconds=self._settings.lease_seconds,
+            announcer=role.announcer, batch_id=role.batch_id, alone=role.alone,
+        )  # fmt: skip
+        self._heartbeat = Heartbeat(
+            database=open_database(self._settings.resolved_database_url(), pool_size=1),
+            runner=self.runner, worker_id=self.id, lease_seconds=self._settings.lease_seconds,
+        )  # fmt: skip
+        self.housekeeper = Housekeeper(
+            database=database, feeder=self.feeder, lanes=self.lanes, wake=self._wake,
+            lease_seconds=self._settings.lease_seconds, isolation=None if role.alone else Isolation(database=database),
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Register, and begin to work. Raises DatabaseUnavailableError."""
+        facts = leases.WorkerFacts(
+            id=self.id, host=socket.gethostname(), pid=os.getpid(), version=VERSION, slots=self.runner.slots
+        )
+        leases.register(self._database, facts)
+        admin.resume_lanes(self._database, code=FailureCode.GEMINI_AUTH)  # a new process may have the right key
+        self._heartbeat.start()
+        self.housekeeper.start()
 
     def accept(self, bundle: Sequence[str]) -> int:
         """A bundle of job ids has come; returns when its jobs were taken or left to others."""
@@ -119,86 +160,43 @@ class Worker:
             leases.leave(self._database, self.id)
         return recorded
 
-
-def start_worker(
-    loaded: LoadedSettings,
-    database: Database,
-    *,
-    announcer: Announcer | None = None,
-    batch_id: str | None = None,
-    worker_id: str | None = None,
-    slots: int | None = None,
-    alone: bool = False,
-    after_record: Callable[[Sequence[Record]], None] | None = None,
-) -> Worker:
-    """Build and start a worker. With `batch_id`, it takes jobs of that batch alone.
-
-    Raises FailureError(gemini_auth) when no key is set, DatabaseUnavailableError.
-    """
-    settings = loaded.settings
-    worker_id = worker_id or new_id("wrk")
-    gemini = _gemini_client(loaded.gemini, settings)
-    core = LoopThread()
-    executor = ThreadPoolExecutor(max_workers=3, thread_name_prefix="mediascribe-sql")
-    sandbox = Sandbox(max_workers=settings.decoder_processes, memory_bytes=settings.decoder_memory_bytes)
-    lanes = Lanes(database)
-    scratch = make_scratch(worker_id)
-    wake, give_up = threading.Event(), threading.Event()
-
-    def make_tools(runner: Runner) -> Tools:
-        return Tools(
-            settings=settings,
-            limits=media_limits(settings),
-            gemini=gemini,
-            sandbox=sandbox,
-            lanes=lanes,
-            calls_in_flight=asyncio.Semaphore(settings.concurrency),
-            may_call=runner.may_call,
-            records=record_grouper(database, executor, give_up, after=after_record or _nothing),
-            results=result_grouper(database, executor, give_up),
-            answers=answer_grouper(database, executor, give_up),
-            scratch=scratch,
+    def _make_runner(self, role: Role) -> Runner:
+        concurrency = self._settings.concurrency
+        return Runner(
+            loop=self._core.loop,
+            make_tools=lambda runner: self._make_tools(runner, role.after_record or _nothing),
+            slots=role.slots or max(concurrency + 1, int(concurrency * AHEAD)),
+            lease_seconds=self._settings.lease_seconds,
+            policy=RetryPolicy(
+                base_seconds=self._settings.retry_base_seconds, max_seconds=self._settings.retry_max_seconds
+            ),
+            when_room=self._wake.set,
         )
 
-    runner = Runner(
-        loop=core.loop,
-        make_tools=make_tools,
-        slots=slots or max(settings.concurrency + 1, int(settings.concurrency * AHEAD)),
-        lease_seconds=settings.lease_seconds,
-        policy=RetryPolicy(base_seconds=settings.retry_base_seconds, max_seconds=settings.retry_max_seconds),
-        when_room=wake.set,
-    )
-    facts = leases.WorkerFacts(
-        id=worker_id, host=socket.gethostname(), pid=os.getpid(), version=VERSION, slots=runner.slots
-    )
-    leases.register(database, facts)
-    admin.resume_lanes(database, code=FailureCode.GEMINI_AUTH)  # a new process may have the right key
-    feeder = Feeder(
-        database=database, runner=runner, worker_id=worker_id, lease_seconds=settings.lease_seconds, announcer=announcer,
-        batch_id=batch_id, alone=alone,
-    )  # fmt: skip
-    heartbeat = Heartbeat(
-        database=open_database(settings.resolved_database_url(), pool_size=1),
-        runner=runner,
-        worker_id=worker_id,
-        lease_seconds=settings.lease_seconds,
-    )
-    housekeeper = Housekeeper(
-        database=database, feeder=feeder, lanes=lanes, wake=wake, lease_seconds=settings.lease_seconds,
-        isolation=None if alone else Isolation(database=database),
-    )  # fmt: skip
-    heartbeat.start()
-    housekeeper.start()
-    return Worker(
-        id=worker_id, runner=runner, feeder=feeder, housekeeper=housekeeper, lanes=lanes, _database=database,
-        _heartbeat=heartbeat, _core=core, _gemini=gemini, _sandbox=sandbox, _executor=executor, _scratch=scratch,
-        _give_up=give_up,
-    )  # fmt: skip
+    def _make_tools(self, runner: Runner, after_record: Callable[[Sequence[Record]], None]) -> Tools:
+        shared = (self._database, self._executor, self._give_up)
+        return Tools(
+            settings=self._settings,
+            limits=media_limits(self._settings),
+            gemini=self._gemini,
+            sandbox=self._sandbox,
+            lanes=self.lanes,
+            calls_in_flight=asyncio.Semaphore(self._settings.concurrency),
+            may_call=runner.may_call,
+            records=record_grouper(*shared, after=after_record),
+            results=result_grouper(*shared),
+            answers=answer_grouper(*shared),
+            scratch=self._scratch,
+        )
+
+
+def start_worker(loaded: LoadedSettings, database: Database, role: Role | None = None) -> Worker:
+    """Build and start a worker. Raises FailureError(gemini_auth) when no key is set, DatabaseUnavailableError."""
+    worker = Worker(loaded, database, role or Role())
+    worker.start()
+    return worker
 
 
 def _nothing(records: Sequence[Record]) -> None:
     """What follows a recorded group where nobody asked for more."""
 
-
-def _gemini_client(environment: Mapping[str, str], settings: Settings) -> GeminiClient:
-    return GeminiClient(connection_from_environment(environment, max_connections=settings.concurrency))

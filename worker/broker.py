@@ -24,7 +24,7 @@ from models.ids import is_id
 from models.store.replies import OwedReply
 from models.store.submit import NewBatch
 from tasks.registry import KINDS
-from worker.bootstrap import Worker, open_ready_database, start_worker
+from worker.bootstrap import Role, Worker, open_ready_database, start_worker
 from worker.dispatch import BrokerDownError
 from worker.producers import Replier, read_item
 from worker.settings import LoadedSettings, Settings, load_settings
@@ -120,7 +120,7 @@ class ServerWorker:
         self._leaving = threading.Event()
         app.task(name=RUN_TASK)(self._run)
         for kind in KINDS:
-            app.task(name=f"mediascribe.{kind}", bind=True, acks_late=True)(self._submitter(kind))
+            app.task(name=f"mediascribe.{kind}", bind=True, acks_late=True, throws=(JobFailedError,))(self._submitter(kind))
 
     def connect_signals(self) -> None:
         """Start with Celery's worker, drain when it is told to leave, close when it has stopped."""
@@ -133,12 +133,11 @@ class ServerWorker:
         if self._owes_replies():
             self._replier = Replier(database=database, send=self._reply)
             self._replier.start()
-        self._worker = start_worker(
-            self._loaded,
-            database,
+        role = Role(
             announcer=CeleryAnnouncer(self._app),
             after_record=lambda _: self._replier.wake() if self._replier else None,
         )
+        self._worker = start_worker(self._loaded, database, role)
 
     def _drain(self, **_: object) -> None:
         self._leaving.set()

@@ -10,7 +10,7 @@ import threading
 
 from models.ids import is_id
 from models.store import dispatch
-from worker.bootstrap import open_ready_database, start_worker
+from worker.bootstrap import Role, open_ready_database, start_worker
 from worker.logs import set_up_logs
 from worker.settings import load_settings
 
@@ -23,7 +23,7 @@ def main(worker_id: str) -> int:
     told_to_leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told_to_leave.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's business
-    worker = start_worker(loaded, database, worker_id=worker_id, slots=1, alone=True)
+    worker = start_worker(loaded, database, Role(worker_id=worker_id, slots=1, alone=True))
     while not told_to_leave.wait(0.5):
         if worker.runner.wait_until_idle(timeout_seconds=0) and not dispatch.any_alone(database):
             break

@@ -2,7 +2,7 @@
 
 A group of moves is one JSON document and one parameter; the statement's text never changes with the size of the group, and
 the cost of binding a parameter per value is saved. SQLite reads the document with `json_each`, PostgreSQL with
-`jsonb_to_recordset`.
+`json_to_recordset`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Double, FromClause, Integer, String, bindparam, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine, Uuid
 
 from models.base import Json, TypedId
@@ -30,7 +29,7 @@ class RowShape:
         """The list as a FROM clause; its parameter bears the shape's name."""
         if dialect == "postgresql":
             columns = [column(key, _recordset_type(kind)) for key, kind in self.types.items()]
-            table = func.jsonb_to_recordset(bindparam(self.name, type_=JSONB)).table_valued(*columns)
+            table = func.json_to_recordset(bindparam(self.name, type_=Json)).table_valued(*columns)
             return table.render_derived(name=self.name, with_types=True)
         each = func.json_each(bindparam(self.name, type_=Json)).table_valued(column("value", String()))
         each = each.alias(f"{self.name}_each")
