@@ -12,8 +12,10 @@ from models.database import Database
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to a revision. Two at once take turns: on SQLite by its write lock, on PostgreSQL by an
-    advisory lock."""
+    """Bring the database to a revision.
+
+    Two at once take turns: on SQLite by its write lock, on PostgreSQL by an advisory lock.
+    """
     _run(database, lambda config: command.upgrade(config, revision))
 
 

@@ -61,8 +61,11 @@ class Call(Base):
 
 
 class Answer(Base):
-    """A paid and checked answer that is not (yet) part of a stored result: a finished clip, or the answer of a worker
-    that had lost its claim. The next attempt at the same question uses it instead of asking again."""
+    """A paid and checked answer that is not (yet) part of a stored result.
+
+    The answer of a finished clip, or of a worker that had lost its claim. The next attempt at the same question uses it
+    instead of asking again.
+    """
 
     __tablename__ = "answer"
     __table_args__ = (Index("ix_answer_job", "job_id"),)

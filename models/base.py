@@ -44,11 +44,11 @@ class UtcTime(TypeDecorator[datetime]):
     impl = String
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - the signature that SQLAlchemy asks for
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
         """PostgreSQL has the type; SQLite gets text."""
         return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == "postgresql" else String(23))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Refuse naive times: they are wrong somewhere."""
         if value is None:
             return None
@@ -57,7 +57,7 @@ class UtcTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value if dialect.name == "postgresql" else value.strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Always aware, always UTC."""
         if value is None:
             return None

@@ -157,5 +157,5 @@ def _translated(engine: Engine) -> Iterator[None]:
         raise
 
 
-def _first_line(error: Any) -> str:  # noqa: ANN401 - SQLAlchemy's exceptions differ in `orig`
+def _first_line(error: Any) -> str:
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0]

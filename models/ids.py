@@ -11,8 +11,10 @@ _SHAPE = re.compile(r"(job|bat|wrk|cal)_[0-9a-f]{32}")
 
 
 def new_id(prefix: Prefix) -> str:
-    """A new identifier: 48 bits of Unix milliseconds, 12 bits of their fraction, 62 random bits, in 32 hexadecimal
-    digits (RFC 9562 section 6.2, method 3). Identifiers made one after the other sort in that order."""
+    """A new identifier; those made one after the other sort in that order.
+
+    48 bits of Unix milliseconds, 12 bits of their fraction, 62 random bits (RFC 9562 section 6.2, method 3).
+    """
     milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
     fraction = nanoseconds * 4096 // 1_000_000
     random = int.from_bytes(os.urandom(8)) >> 2

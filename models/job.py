@@ -19,7 +19,7 @@ def _among(states: frozenset[JobState] | set[JobState]) -> str:
     return "state IN (" + ", ".join(sorted(f"'{state}'" for state in states)) + ")"
 
 
-def _partial_index(name: str, *columns: Any, where: str, unique: bool = False) -> Index:  # noqa: ANN401 - what Index takes
+def _partial_index(name: str, *columns: Any, where: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
 
 

@@ -81,8 +81,10 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """One group of facts about one claim, stored together: calls and answers always, the ending only if the claim
-    still owns the job."""
+    """One group of facts about one claim, stored together.
+
+    Calls and answers are stored always, the ending only if the claim still owns the job.
+    """
 
     job: ClaimedJob
     calls: tuple[CallRecord, ...] = ()

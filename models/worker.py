@@ -9,8 +9,10 @@ from models.base import Base, TypedId, UtcTime
 
 
 class Worker(Base):
-    """One worker process, from its start to its end. Leases do not depend on this row; it is for people and for the
-    size of the dispatch window."""
+    """One worker process, from its start to its end.
+
+    Leases do not depend on this row; it is for people and for the size of the dispatch window.
+    """
 
     __tablename__ = "worker"
 

@@ -117,8 +117,10 @@ def hash_clip(question_hash: str, clip: Clip) -> str:
 
 
 def thinking_level(model: str) -> str | None:
-    """The least thinking that the model offers; describing what is seen and heard needs none. Output is billed with
-    it. Only the generations that take `thinking_level` get one (gemini-2.5 takes a budget instead)."""
+    """The least thinking that the model offers; describing what is seen and heard needs none, and thinking is billed.
+
+    Only the generations that take `thinking_level` get one (gemini-2.5 takes a budget instead).
+    """
     return "MINIMAL" if model.startswith("gemini-3") else None
 
 

@@ -20,7 +20,8 @@ SYSTEM = (
 MAX_OUTPUT_TOKENS = 4_096
 
 _PREAMBLE = re.compile(
-    r"^(this|the)\s+(image|picture|photo|photograph)\s+(shows|depicts|displays|features|is of|contains)\s+", re.IGNORECASE
+    r"^(this|the)\s+(image|picture|photo|photograph)\s+(shows|depicts|displays|features|is of|contains)\s+",
+    re.IGNORECASE,
 )
 
 
@@ -47,7 +48,11 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
     "properties": {
         "caption": {"type": "string", "description": "One or two sentences that describe the picture."},
         "alt_text": {"type": "string", "description": "The same for a screen reader, as short as asked."},
-        "tags": {"type": "array", "items": {"type": "string"}, "description": "Lower-case keywords, most important first."},
+        "tags": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Lower-case keywords, most important first.",
+        },
         "text": {"type": "string", "description": "The words written in the picture, line by line; empty if none."},
         "language": {"type": "string", "description": "BCP 47 tag of the language of the caption."},
     },
@@ -117,7 +122,7 @@ def shorten(text: str, max_chars: int) -> str:
     kept = text[: max_chars - 1]
     if not text[max_chars - 1].isspace():
         kept = kept.rpartition(" ")[0] or kept
-    return kept.rstrip(" ,;:.-–—") + "…"
+    return kept.rstrip(" ,;:.-\u2013\u2014") + "…"
 
 
 def _without_preamble(text: str) -> str:
@@ -134,4 +139,3 @@ CAPTION = Kind(
     name="caption", version=1, family=Family.PICTURE, options=CaptionOptions, prepare=prepare, ask=ask, check=check,
     assemble=assemble,
 )  # fmt: skip
-

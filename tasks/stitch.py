@@ -151,9 +151,7 @@ def _spread(segments: Sequence[Segment], seconds: float) -> list[Segment]:
     said = 0
     for segment in segments:
         start, said = said, said + len(segment.text)
-        spread.append(
-            replace(segment, start=seconds * start / total, end=seconds * said / total, timing="clip")
-        )
+        spread.append(replace(segment, start=seconds * start / total, end=seconds * said / total, timing="clip"))
     return spread
 
 

@@ -112,13 +112,16 @@ def check(clip: Clip, call: Call, options: TranscribeOptions) -> Answer | Failur
     """The transcript in Gemini's reply; times that cannot be are replaced by the clip's own, and marked so."""
     if call.usage is not None and audio_not_heard(call.usage):
         return failure(
-            FailureCode.GEMINI_NOT_HEARD, "Gemini counted no audio in the request, so its answer was made up; retry the job."
+            FailureCode.GEMINI_NOT_HEARD,
+            "Gemini counted no audio in the request, so its answer was made up; retry the job.",
         )
     answer = read_answer(call.text or "", TranscriptAnswer)
     if isinstance(answer, Failure):
         return answer
     segments = [
-        Segment(start=line.start, end=line.end, speaker=clean_text(line.speaker or "") or None, text=clean_text(line.text))
+        Segment(
+            start=line.start, end=line.end, speaker=clean_text(line.speaker or "") or None, text=clean_text(line.text)
+        )
         for line in answer.segments
         if clean_text(line.text)
     ]
@@ -153,7 +156,11 @@ def assemble(
     ]  # fmt: skip
     segments = stitch(answered, several=len(prepared.clips) > 1)
     missing = [
-        {"start": round(clip.start_seconds, 3), "end": round(clip.end_seconds, 3), "code": str(failures[clip.index].code)}
+        {
+            "start": round(clip.start_seconds, 3),
+            "end": round(clip.end_seconds, 3),
+            "code": str(failures[clip.index].code),
+        }
         for clip in prepared.clips
         if clip.index in failures
     ]

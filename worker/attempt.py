@@ -102,9 +102,7 @@ async def fetch(work: Work, tools: Tools) -> None:
         words = f"{work.job.source} is {_a(file.media_type.family)} ({file.media_type.name}); {work.kind.name} takes "
         raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, f"{words}{_a(work.kind.family)}."))
     work.file = file
-    work.question_hash = hash_question(
-        work.kind, work.options, model=work.job.model, media_sha256=file.sha256
-    )
+    work.question_hash = hash_question(work.kind, work.options, model=work.job.model, media_sha256=file.sha256)
 
 
 async def identify(work: Work, tools: Tools) -> StoredResult | None:
@@ -114,7 +112,7 @@ async def identify(work: Work, tools: Tools) -> StoredResult | None:
 
 async def prepare(work: Work, tools: Tools) -> None:
     """Decode the item in a process of its own and make it what Gemini accepts."""
-    assert work.file is not None  # noqa: S101 - the step before
+    assert work.file is not None
     if work.kind.family is Family.RECORDING:
         work.folder = Path(tempfile.mkdtemp(prefix=f"{work.job.id}-", dir=tools.scratch))
     decoding = tools.sandbox.submit(
@@ -126,7 +124,7 @@ async def prepare(work: Work, tools: Tools) -> None:
 
 async def recall(work: Work, tools: Tools) -> None:
     """Use the paid answers that an earlier attempt left behind."""
-    assert work.prepared is not None  # noqa: S101 - the step before
+    assert work.prepared is not None
     hashes = [hash_clip(work.question_hash, clip) for clip in work.prepared.clips]
     interrupted = work.job.claim > 1 or len(hashes) > 1
     if not interrupted or not work.job.reuse:
@@ -140,7 +138,7 @@ async def recall(work: Work, tools: Tools) -> None:
 
 async def ask_all(work: Work, tools: Tools) -> None:
     """Ask about every clip that has no answer yet, side by side."""
-    assert work.prepared is not None  # noqa: S101 - a step before
+    assert work.prepared is not None
     missing = [clip for clip in work.prepared.clips if clip.index not in work.answers]
     if len(work.prepared.clips) == 1:
         for clip in missing:
@@ -175,16 +173,14 @@ async def ask_one(work: Work, clip: Clip, tools: Tools) -> None:
 
 def conclude(work: Work) -> Outcome:
     """What the answers and failures come to."""
-    assert work.prepared is not None  # noqa: S101 - a step before
+    assert work.prepared is not None
     failures = list(work.failures.values())
     output = None
     if work.answers or not failures:
         output = work.kind.assemble(work.prepared, work.answers, work.failures, work.options)
     if failures and len(work.prepared.clips) == 1:
         output = None
-    return Outcome(
-        failures=failures, output=output, question_hash=work.question_hash, model_version=work.model_version
-    )
+    return Outcome(failures=failures, output=output, question_hash=work.question_hash, model_version=work.model_version)
 
 
 async def _ask_and_store(work: Work, clip: Clip, tools: Tools) -> None:
@@ -192,7 +188,7 @@ async def _ask_and_store(work: Work, clip: Clip, tools: Tools) -> None:
     await ask_one(work, clip, tools)
     calls, work.calls = tuple(work.calls), []
     answers, work.unstored = tuple(work.unstored), []
-    assert work.prepared is not None  # noqa: S101 - a step before
+    assert work.prepared is not None
     if calls or answers:
         progress = (len(work.answers), len(work.prepared.clips))
         stored = tools.records.ask(Record(job=work.job, calls=calls, answers=answers, progress=progress))
@@ -208,7 +204,7 @@ async def _stopped(work: Work, tools: Tools) -> Failure | None:
     return tools.lanes.blocking(work.job.lane)
 
 
-async def _question(work: Work, clip: Clip, tools: Tools) -> Any:  # noqa: ANN401
+async def _question(work: Work, clip: Clip, tools: Tools) -> Any:
     asked = (
         await asyncio.to_thread(work.kind.ask, clip, work.options, work.job.model)
         if clip.path
@@ -232,5 +228,3 @@ def _call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
 
 def _a(family: Family) -> str:
     return f"a {family.value}"
-
-

@@ -144,8 +144,11 @@ class Worker:
         self.runner.drain()
 
     def close(self, *, grace_seconds: float) -> bool:
-        """Leave in good order: calls in flight finish within the grace period, the rest is given back at once; was all
-        of it recorded? What was not comes back when its lease ends."""
+        """Leave in good order; was everything recorded?
+
+        Calls in flight finish within the grace period, the rest is given back at once. What could not be recorded comes
+        back when its lease ends.
+        """
         self.runner.drain()
         recorded = self.runner.finish(grace_seconds=grace_seconds)
         self._give_up.set()
@@ -199,4 +202,3 @@ def start_worker(loaded: LoadedSettings, database: Database, role: Role | None =
 
 def _nothing(records: Sequence[Record]) -> None:
     """What follows a recorded group where nobody asked for more."""
-

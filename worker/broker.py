@@ -120,7 +120,9 @@ class ServerWorker:
         self._leaving = threading.Event()
         app.task(name=RUN_TASK)(self._run)
         for kind in KINDS:
-            app.task(name=f"mediascribe.{kind}", bind=True, acks_late=True, throws=(JobFailedError,))(self._submitter(kind))
+            app.task(name=f"mediascribe.{kind}", bind=True, acks_late=True, throws=(JobFailedError,))(
+                self._submitter(kind)
+            )
 
     def connect_signals(self) -> None:
         """Start with Celery's worker, drain when it is told to leave, close when it has stopped."""
@@ -165,7 +167,7 @@ class ServerWorker:
                 self._worker.accept(ids)
         except (DatabaseUnavailableError, DatabaseNotReadyError) as error:
             log.warning("a bundle was left to be announced again", reason=str(error))
-        except BaseException:  # noqa: BLE001 - it would wedge the thread pool
+        except BaseException:
             log.exception("a bundle could not be taken; its jobs will be announced again")
 
     def _submitter(self, kind: str) -> Callable[..., str]:
@@ -180,15 +182,13 @@ class ServerWorker:
                 log.warning("a producer's job waits for the database", reason=str(error))
                 self._leaving.wait(2.0)  # do not turn the message round and round
                 raise Reject(str(error), requeue=True) from error
-            except BaseException as error:  # noqa: BLE001 - it would wedge the thread pool
+            except BaseException as error:
                 log.exception("a producer's job could not be accepted")
                 raise JobFailedError(f"{FailureCode.INTERNAL}: {type(error).__name__}") from None
 
         return submit
 
-    def _submit(
-        self, task_id: str, kind: str, source: object, options: object, extra: Mapping[str, object]
-    ) -> str:
+    def _submit(self, task_id: str, kind: str, source: object, options: object, extra: Mapping[str, object]) -> str:
         """Accept a producer's job under its task id; the job's id."""
         item = read_item(kind, task_id, source, options, extra, owes_reply=self._owes_replies())
         owner = str(extra.get("owner", "default"))

@@ -12,7 +12,6 @@ from typing import Protocol
 import structlog
 
 from models.database import Database
-from models.moves import ClaimedJob
 from models.store import dispatch
 from worker.execute import Runner
 
@@ -80,8 +79,10 @@ class Feeder:
         batch_id: str | None = None,
         alone: bool = False,
     ) -> None:
-        """Without an `announcer` every job comes straight from SQL; with a `batch_id`, only jobs of that batch do; with
-        `alone`, only those that have to run alone."""
+        """Without an `announcer` every job comes straight from SQL.
+
+        With a `batch_id`, only jobs of that batch do; with `alone`, only those that have to run alone.
+        """
         self._database = database
         self._runner = runner
         self._worker_id = worker_id

@@ -162,7 +162,7 @@ class Runner:
                 await self._run_guarded(job)
             except asyncio.CancelledError:
                 pass  # stopped while its end was being recorded, or dropped
-            except BaseException:  # noqa: BLE001 - nothing may reach the loop: the lease brings the job back
+            except BaseException:
                 log.exception("job could not be recorded; its lease will bring it back")
             finally:
                 self._running.pop(job.id, None)
@@ -182,7 +182,7 @@ class Runner:
             return
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too
             outcome = Outcome(failures=[failure_of(error)])
-        ending = decide(outcome, job, self._policy, jitter=random.random())  # noqa: S311 - spreads retries, no secret
+        ending = decide(outcome, job, self._policy, jitter=random.random())
         await self._record(job, work, ending)
 
     async def _record(self, job: ClaimedJob, work: Work | None, ending: Ending | None) -> None:
@@ -197,7 +197,11 @@ class Runner:
         if ending is not None:
             why = ending.failure
             log.info(
-                "attempt ended", move=str(ending.move), owned=owned, code=why and str(why.code), reason=why and why.message
+                "attempt ended",
+                move=str(ending.move),
+                owned=owned,
+                code=why and str(why.code),
+                reason=why and why.message,
             )
 
     def _stop_all(self, ids: list[str], reason: StopReason) -> None:
@@ -264,4 +268,3 @@ class LoopThread:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10.0)
         self.loop.close()
-

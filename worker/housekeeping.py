@@ -88,7 +88,7 @@ class Housekeeper:
             self._also()
         if time.monotonic() < self._next_sweep:
             return
-        self._next_sweep = time.monotonic() + self._sweep_seconds * (0.75 + random.random() / 2)  # noqa: S311 - jitter
+        self._next_sweep = time.monotonic() + self._sweep_seconds * (0.75 + random.random() / 2)
         sweep(self._database)
         if self._isolation is not None:
             self._isolation.tick()

@@ -7,6 +7,7 @@ how long that may take.
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -32,8 +33,10 @@ Answer = TypeVar("Answer")
 def patiently(
     handle: Callable[[Sequence[Item]], Sequence[Answer]], give_up: threading.Event
 ) -> Callable[[Sequence[Item]], Sequence[Answer]]:
-    """The same, repeated for as long as the database is away, unless it is time to give up. What it does must be safe to
-    repeat."""
+    """The same, repeated for as long as the database is away, unless it is time to give up.
+
+    What it does must be safe to repeat.
+    """
 
     def handled(items: Sequence[Item]) -> Sequence[Answer]:
         while True:
@@ -64,13 +67,21 @@ def result_grouper(
     database: Database, executor: Executor, give_up: threading.Event
 ) -> Grouper[tuple[str, str], StoredResult | None]:
     """Looks stored results up in groups."""
-    find = patiently(lambda questions: find_results(database, questions), give_up)
-    return Grouper(find, executor=executor, wait_seconds=LOOK_UP_SECONDS, most=MOST_IN_GROUP)
+    return Grouper(
+        patiently(partial(find_results, database), give_up),
+        executor=executor,
+        wait_seconds=LOOK_UP_SECONDS,
+        most=MOST_IN_GROUP,
+    )
 
 
 def answer_grouper(
     database: Database, executor: Executor, give_up: threading.Event
 ) -> Grouper[tuple[str, str], StoredAnswer | None]:
     """Looks stored answers of clips up in groups."""
-    find = patiently(lambda clips: find_answers(database, clips), give_up)
-    return Grouper(find, executor=executor, wait_seconds=LOOK_UP_SECONDS, most=MOST_IN_GROUP)
+    return Grouper(
+        patiently(partial(find_answers, database), give_up),
+        executor=executor,
+        wait_seconds=LOOK_UP_SECONDS,
+        most=MOST_IN_GROUP,
+    )

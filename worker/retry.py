@@ -63,7 +63,7 @@ def _worst(failures: Sequence[Failure]) -> Failure | None:
 
 def _backoff(attempt: int, failure: Failure, policy: RetryPolicy, jitter: float) -> float:
     """Full jitter over a doubling span, but not before the other side asked us back."""
-    span = min(policy.max_seconds, policy.base_seconds * 2 ** (attempt - 1))
+    span = min(policy.max_seconds, policy.base_seconds * 2.0 ** (attempt - 1))
     return max(span * jitter, _asked(failure, jitter))
 
 

@@ -86,9 +86,7 @@ class Settings(BaseModel):
     decoder_timeout_seconds: Annotated[float, Field(ge=1, le=86_400)] = Field(
         900.0, description="Longest time for decoding one media item."
     )
-    max_source_bytes: Annotated[int, Field(ge=1)] = Field(
-        4_096 * _MIB, description="Largest media item that is read."
-    )
+    max_source_bytes: Annotated[int, Field(ge=1)] = Field(4_096 * _MIB, description="Largest media item that is read.")
     max_picture_pixels: Annotated[int, Field(ge=1)] = Field(
         100_000_000, description="Largest picture that is decoded, in pixels."
     )

@@ -1,8 +1,8 @@
 """Accepting work: validate everything, then store batch and jobs in one transaction. Accepted means committed."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,12 +76,12 @@ def new_job(item: Item, settings: Settings) -> NewJob:
 
 def local_source(path: str) -> str:
     """A path as it is stored: absolute, because workers stand elsewhere."""
-    return os.path.abspath(os.path.expanduser(path))
+    return str(Path(path).expanduser().absolute())
 
 
 def _checked_source(source: str) -> str:
     """The source, if it can be stored and read by a worker."""
-    if not isinstance(source, str) or not source:
+    if not source:
         raise _invalid("source", "must be the path of a picture or recording")
     try:
         source.encode()

@@ -204,8 +204,9 @@ def _job() -> None:
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
     )
     where = sa.text("state = 'queued'")
-    line = [sa.text("priority DESC"), "turn", "id"]
-    op.create_index("ix_job_queued", "job", line, postgresql_where=where, sqlite_where=where)
+    op.create_index(
+        "ix_job_queued", "job", [sa.text("priority DESC"), "turn", "id"], postgresql_where=where, sqlite_where=where
+    )
 
 
 def _answer() -> None:

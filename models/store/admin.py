@@ -18,8 +18,10 @@ SLICE = 1_000
 
 
 def cancel(database: Database, ids: Sequence[str]) -> list[str]:
-    """Stop the jobs: queued and waiting ones end at once, running ones within a beat of their worker; the ids of those
-    that were still live."""
+    """Stop the jobs; the ids of those that were still live.
+
+    Queued and waiting ones end at once, running ones within a beat of their worker.
+    """
     touched: list[str] = []
     for start in range(0, len(ids), SLICE):
         chosen = Job.id.in_(ids[start : start + SLICE])

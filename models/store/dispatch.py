@@ -106,7 +106,7 @@ def claim_next(
     Jobs under announcement are left to the worker that will get the message, unless the announcement is older than
     `announced_before_seconds` (then the message is taken for lost). With `alone`, only jobs that have to run alone.
     """
-    free = Job.announced_until.is_(None)
+    free: ColumnElement[bool] = Job.announced_until.is_(None)
     if announced_before_seconds is not None:
         free |= Job.announced_until < db_after(literal(ANNOUNCED_SECONDS - announced_before_seconds))
     line = _line(free, alone=alone).limit(limit)
@@ -174,7 +174,7 @@ def _claimed(row: Row[Any], worker_id: str) -> ClaimedJob:
     return ClaimedJob(worker_id=worker_id, **{name: getattr(row, name) for name in _CLAIMED})
 
 
-def _place(row: Row[Any]) -> tuple[int, int, str]:
+def _place(row: Any) -> tuple[int, int, str]:
     return -row.priority, row.turn, row.id
 
 

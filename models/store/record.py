@@ -1,6 +1,6 @@
 """Storing what workers did: groups of endings, calls and paid answers, each group one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -159,7 +159,7 @@ def _progress(r: Record) -> dict[str, int | None]:
 
 def _ending_row(r: Record, new_calls: set[str]) -> dict[str, Any]:
     ending = r.ending
-    assert ending is not None  # noqa: S101 - the callers' filter, for the type checker
+    assert ending is not None
     failure = ending.failure
     return {
         "id": r.job.id, "claim": r.job.claim, "move": ending.move, "state": ending.state,
@@ -183,7 +183,7 @@ def _call_row(r: Record, call: CallRecord) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _answer_rows(records: Sequence[Record]) -> Iterator[dict[str, Any]] | list[dict[str, Any]]:
+def _answer_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
     unique = {
         (r.job.owner, answer.clip_hash): {
             "owner": r.job.owner,
@@ -241,7 +241,7 @@ def _usage_update(dialect: str) -> Executable:
     )
 
 
-def _added(used: Any) -> dict[str, Any]:  # noqa: ANN401 - a column collection
+def _added(used: Any) -> dict[str, Any]:
     return {
         "calls": Job.calls + used.calls,
         "input_tokens": Job.input_tokens + used.input_tokens,
@@ -271,9 +271,10 @@ def _result_insert(dialect: str) -> Executable:
         ["job_id", "output", "created_at"], select(e.id, e.output, db_now()).where(true())
     )
     # A retried partial job replaces its own result.
-    return fresh.on_conflict_do_update(
+    replaced: Executable = fresh.on_conflict_do_update(
         index_elements=["job_id"], set_={"output": fresh.excluded.output, "created_at": fresh.excluded.created_at}
     )
+    return replaced
 
 
 @cache
@@ -281,11 +282,17 @@ def _call_insert(dialect: str) -> Executable:
     c = _CALLS.table(dialect).c
     columns = [*_CALLS.types, "ended_at"]
     source = select(*(c[key] for key in _CALLS.types), db_now()).where(true())
-    return insert_into(dialect, Call).from_select(columns, source).on_conflict_do_nothing().returning(Call.id)
+    fresh: Executable = (
+        insert_into(dialect, Call).from_select(columns, source).on_conflict_do_nothing().returning(Call.id)
+    )
+    return fresh
 
 
 @cache
 def _answer_insert(dialect: str) -> Executable:
     a = _ANSWERS.table(dialect).c
     source = select(*(a[key] for key in _ANSWERS.types), db_now()).where(true())
-    return insert_into(dialect, Answer).from_select([*_ANSWERS.types, "created_at"], source).on_conflict_do_nothing()
+    fresh: Executable = (
+        insert_into(dialect, Answer).from_select([*_ANSWERS.types, "created_at"], source).on_conflict_do_nothing()
+    )
+    return fresh

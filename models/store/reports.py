@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import String, cast, func, literal, or_, select
 
@@ -137,10 +136,13 @@ def totals(database: Database, wanted: JobFilter) -> Totals:
         func.sum(Job.thinking_tokens), func.sum(Job.cost_usd), func.count(Job.reused_from),
         func.count().filter(Job.finished_at > minute_ago),
     ).where(*matching(wanted)).group_by(Job.state)  # fmt: skip
-    oldest = select(func.min(Job.created_at), db_now()).where(*matching(wanted), Job.state == JobState.QUEUED)
+    oldest: Select[Any] = select(func.min(Job.created_at), db_now()).where(
+        *matching(wanted), Job.state == JobState.QUEUED
+    )
     with database.read() as connection:
         rows = connection.execute(query).all()
-        first, now = connection.execute(oldest).one()
+        first: datetime | None = connection.execute(oldest).scalar_one()
+        now: datetime = connection.execute(select(db_now())).scalar_one()
     return Totals(
         by_state={state: sum(row[1] for row in rows if row[0] == state) for state in JobState},
         calls=sum(int(row[2]) for row in rows),

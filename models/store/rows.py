@@ -15,7 +15,8 @@ from sqlalchemy.types import TypeEngine, Uuid
 
 from models.base import Json, TypedId
 
-TEXT, INTEGER, BIG, REAL, FLAG, DOCUMENT = String(), Integer(), BigInteger(), Double(), Boolean(), Json
+TEXT, INTEGER, BIG, FLAG, DOCUMENT = String(), Integer(), BigInteger(), Boolean(), Json
+REAL: Double[float] = Double()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +40,11 @@ class RowShape:
     def parameter(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """The rows as the statement's parameter; identifiers lose their prefix, as they do in a column."""
         ids = [key for key, kind in self.types.items() if isinstance(kind, TypedId)]
-        document = [{key: row.get(key) for key in self.types} for row in rows]
+        document: list[dict[str, Any]] = [{key: row.get(key) for key in self.types} for row in rows]
         for row in document:
             for key in ids:
-                row[key] = row[key] and row[key].rpartition("_")[2]
+                if row[key] is not None:
+                    row[key] = row[key].rpartition("_")[2]
         return {self.name: document}
 
 
@@ -50,6 +52,6 @@ def _recordset_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return Uuid(as_uuid=False) if isinstance(kind, TypedId) else kind
 
 
-def insert_into(dialect: str, table: type[Any]) -> Any:  # noqa: ANN401 - the two have no common type, only common verbs
+def insert_into(dialect: str, table: type[Any]) -> Any:
     """The dialect's INSERT, which knows ON CONFLICT."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

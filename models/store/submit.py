@@ -96,15 +96,14 @@ class _Turns:
     """Hands out places in the line to the jobs of one batch."""
 
     def __init__(self, connection: Connection, owner: str, batch_id: str, next_turn: int) -> None:
-        self._dispatched = {
+        self._dispatched: dict[int, int] = {
             row.priority: row.reached for row in connection.execute(select(Turn.priority, Turn.reached))
         }
         under_way = select(func.count()).where(
             Batch.owner == owner, Batch.id != batch_id, Batch.next_turn > max(self._dispatched.values(), default=0)
         )
-        self._others = connection.execute(under_way).scalar_one()
-        self._batch_turn = next_turn
-        self.reached = next_turn
+        self._others: int = connection.execute(under_way).scalar_one()
+        self.reached: int = next_turn
         """The turn that the batch's next job gets at the earliest."""
 
     def next(self, priority: int) -> int:
@@ -152,7 +151,7 @@ def _ids_of(connection: Connection, owner: str, rows: list[dict[str, Any]], made
 @cache
 def _job_insert(dialect: str) -> Executable:
     j = _JOBS.table(dialect).c
-    columns = {key: j[key] for key in _JOBS.types if key != "deadline_seconds"} | {
+    columns: dict[str, Any] = {key: j[key] for key in _JOBS.types if key != "deadline_seconds"} | {
         "batch_id": bindparam("batch_id", type_=TypedId("bat")),
         "owner": bindparam("owner", type_=TEXT),
         "state": literal(str(JobState.QUEUED)),
@@ -160,4 +159,7 @@ def _job_insert(dialect: str) -> Executable:
         "deadline_at": case((j.deadline_seconds.is_not(None), db_after(j.deadline_seconds)), else_=None),
     }
     source = select(*columns.values()).where(true())
-    return insert_into(dialect, Job).from_select(list(columns), source).on_conflict_do_nothing().returning(Job.id)
+    fresh: Executable = (
+        insert_into(dialect, Job).from_select(list(columns), source).on_conflict_do_nothing().returning(Job.id)
+    )
+    return fresh

@@ -14,13 +14,13 @@ from models.store.submit import NewBatch, NewJob, Submission, submit
 LEASE_SECONDS = 60.0
 
 
-def new_job(number: int = 0, **changes: Any) -> NewJob:  # noqa: ANN401
+def new_job(number: int = 0, **changes: Any) -> NewJob:
     """A job that differs from the others by its source."""
     fields = {"kind": "caption", "source": f"/media/{number}.jpg", "model": "m", "lane": "m", "max_attempts": 3}
     return NewJob(**{**fields, **changes})
 
 
-def submit_jobs(database: Database, count: int, *, batch: NewBatch | None = None, **changes: Any) -> Submission:  # noqa: ANN401
+def submit_jobs(database: Database, count: int, *, batch: NewBatch | None = None, **changes: Any) -> Submission:
     """So many jobs, accepted."""
     return submit(database, batch or NewBatch(), [new_job(number, **changes) for number in range(count)])
 
@@ -33,12 +33,14 @@ def new_worker(database: Database, *, slots: int = 10) -> str:
     return worker_id
 
 
-def claim(database: Database, ids: Sequence[str], *, worker_id: str | None = None, lease_seconds: float = LEASE_SECONDS) -> list[ClaimedJob]:
+def claim(
+    database: Database, ids: Sequence[str], *, worker_id: str | None = None, lease_seconds: float = LEASE_SECONDS
+) -> list[ClaimedJob]:
     """Claim these jobs for a worker."""
     return dispatch.claim(database, ids, worker_id=worker_id or new_id("wrk"), lease_seconds=lease_seconds)
 
 
-def claim_one(database: Database, **changes: Any) -> ClaimedJob:  # noqa: ANN401
+def claim_one(database: Database, **changes: Any) -> ClaimedJob:
     """A new job in a worker's hands."""
     (job,) = claim(database, submit_jobs(database, 1, **changes).job_ids)
     return job

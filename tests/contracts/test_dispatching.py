@@ -76,12 +76,8 @@ def test_claim_next_leaves_fresh_announcements_and_takes_lost_ones(database: Dat
     ids = submit_jobs(database, 4).job_ids
     dispatch.announce(database, limit=2)
     worker_id = new_id("wrk")
-    fresh = dispatch.claim_next(
-        database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=5.0
-    )
-    lost = dispatch.claim_next(
-        database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=-1.0
-    )
+    fresh = dispatch.claim_next(database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=5.0)
+    lost = dispatch.claim_next(database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=-1.0)
     assert [job.id for job in fresh] == list(ids[2:])
     assert [job.id for job in lost] == list(ids[:2])
 
@@ -89,9 +85,7 @@ def test_claim_next_leaves_fresh_announcements_and_takes_lost_ones(database: Dat
 def test_claim_next_of_a_batch_takes_no_other_jobs(database: Database) -> None:
     submit_jobs(database, 3)
     ours = submit_jobs(database, 2, batch=NewBatch(name="ours"))
-    taken = dispatch.claim_next(
-        database, limit=10, worker_id=new_id("wrk"), lease_seconds=60, batch_id=ours.batch_id
-    )
+    taken = dispatch.claim_next(database, limit=10, worker_id=new_id("wrk"), lease_seconds=60, batch_id=ours.batch_id)
     assert tuple(job.id for job in taken) == ours.job_ids
 
 

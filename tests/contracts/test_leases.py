@@ -63,9 +63,7 @@ def test_a_job_that_loses_its_worker_twice_runs_alone_and_after_three_more_losse
     assert dispatch.announce(database, limit=10) == []
     for _ in range(leases.LOSSES_ALONE):
         assert dispatch.any_alone(database)
-        (alone,) = dispatch.claim_next(
-            database, limit=1, worker_id=new_id("wrk"), lease_seconds=-1.0, alone=True
-        )
+        (alone,) = dispatch.claim_next(database, limit=1, worker_id=new_id("wrk"), lease_seconds=-1.0, alone=True)
         assert alone.id == job_id
         assert leases.lapse(database) == 1
     after = view(database, job_id)

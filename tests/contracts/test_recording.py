@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from models.database import Database
-from models.failures import FailureCode, Nature, failure
+from models.failures import FailureCode, failure
 from models.moves import AnswerRecord, Ending, Record, cancelled, failed, given_back, succeeded, succeeded_partly, waits
+from models.state import JobState
 from models.store import admin, answers, leases, queries, reports
 from models.store.queries import JobFilter, JobView
 from models.store.record import record
@@ -115,7 +116,9 @@ def test_a_success_beats_a_cancel_that_came_too_late(database: Database) -> None
 
 def test_a_retried_job_starts_anew_and_replaces_its_partial_result(database: Database) -> None:
     job = claim_one(database)
-    record(database, [Record(job=job, ending=succeeded_partly({"text": "half"}, failure=PERMANENT, model_version=None))])
+    record(
+        database, [Record(job=job, ending=succeeded_partly({"text": "half"}, failure=PERMANENT, model_version=None))]
+    )
     assert admin.retry(database, [job.id]) == [job.id]
     waiting = view(database, job.id)
     assert (waiting.state, waiting.attempts, waiting.output, waiting.error_code) == ("queued", 0, None, None)
@@ -157,12 +160,11 @@ def test_purging_removes_ended_jobs_with_all_that_is_theirs(database: Database) 
     assert reports.calls_of(database, done.id) == []
 
 
-
 def test_totals_add_up(database: Database) -> None:
     new_worker(database)
     first, *_ = claim(database, submit_jobs(database, 4).job_ids[:2])
     record(database, [Record(job=first, calls=(new_call(),), ending=DONE)])
     totals = reports.totals(database, JobFilter())
-    assert (totals.total, totals.done, totals.by_state["queued"], totals.by_state["running"]) == (4, 1, 2, 1)
+    assert (totals.total, totals.done, totals.by_state[JobState.QUEUED], totals.by_state[JobState.RUNNING]) == (4, 1, 2, 1)
     assert totals.cost_usd == Decimal("0.000412")
     assert totals.oldest_queued_seconds is not None
