@@ -136,9 +136,7 @@ def totals(database: Database, wanted: JobFilter) -> Totals:
         func.sum(Job.thinking_tokens), func.sum(Job.cost_usd), func.count(Job.reused_from),
         func.count().filter(Job.finished_at > minute_ago),
     ).where(*matching(wanted)).group_by(Job.state)  # fmt: skip
-    oldest: Select[Any] = select(func.min(Job.created_at), db_now()).where(
-        *matching(wanted), Job.state == JobState.QUEUED
-    )
+    oldest = select(func.min(Job.created_at)).where(*matching(wanted), Job.state == JobState.QUEUED)
     with database.read() as connection:
         rows = connection.execute(query).all()
         first: datetime | None = connection.execute(oldest).scalar_one()
