@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ async def _question(work: Work, clip: Clip, tools: Tools) -> Any:
 
 def _call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
     used = call.usage or Usage()
-    cost = cost_usd(call.model_version or call.model, used, datetime.now(UTC).date()) if call.usage else None
+    cost = _cost(call, used) if call.usage else None
     return CallRecord(
         id=new_id("cal"), clip=clip.index, model=call.model, model_version=call.model_version,
         http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id, failure=why,
@@ -224,6 +225,13 @@ def _call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
         cached_tokens=used.cached_tokens, input_by_modality=used.input_by_modality, cost_usd=cost,
         duration_seconds=round(call.duration_seconds, 4),
     )  # fmt: skip
+
+
+def _cost(call: Call, used: Usage) -> Decimal | None:
+    """What Google bills, by the price of the model that answered, or of the one that was asked."""
+    names = dict.fromkeys(name for name in (call.model_version, call.model) if name)
+    known = (cost_usd(name, used, datetime.now(UTC).date()) for name in names)
+    return next((cost for cost in known if cost is not None), None)
 
 
 def _a(family: Family) -> str:

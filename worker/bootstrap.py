@@ -26,7 +26,7 @@ from models.database import Database, DatabaseNotReadyError, open_database
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record
-from models.store import admin, leases
+from models.store import admin, leases, reports
 from tasks.base import MediaLimits
 from worker.attempt import Tools
 from worker.dispatch import Announcer, Feeder
@@ -36,9 +36,9 @@ from worker.housekeeping import Housekeeper
 from worker.lanes import Lanes
 from worker.record import answer_grouper, record_grouper, result_grouper
 from worker.retry import RetryPolicy
-from worker.scratch import make_scratch
+from worker.scratch import is_running, make_scratch
 from worker.settings import LoadedSettings, Settings
-from worker.sweep import Isolation
+from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +131,8 @@ class Worker:
             id=self.id, host=socket.gethostname(), pid=os.getpid(), version=VERSION, slots=self.runner.slots
         )
         leases.register(self._database, facts)
+        if self._settings.embedded:
+            take_back_from_dead(self._database, facts.host)
         admin.resume_lanes(self._database, code=FailureCode.GEMINI_AUTH)  # a new process may have the right key
         self._heartbeat.start()
         self.housekeeper.start()
@@ -198,6 +200,23 @@ def start_worker(loaded: LoadedSettings, database: Database, role: Role | None =
     worker = Worker(loaded, database, role or Role())
     worker.start()
     return worker
+
+
+def take_back_from_dead(database: Database, host: str) -> int:
+    """Take back at once what processes of this machine held that are gone; how many jobs.
+
+    For the embedded mode, where whoever restarts a killed run should not wait for its leases. A process id that was
+    given to another process meanwhile is only left to its lease.
+    """
+    gone = [
+        worker
+        for worker in reports.list_workers(database, alive_seconds=KEEP_WORKERS_SECONDS)
+        if worker.host == host and worker.stopped_at is None and not is_running(worker.pid)
+    ]
+    taken = sum(leases.lapse(database, worker_id=worker.id) for worker in gone)
+    for worker in gone:
+        leases.leave(database, worker.id)
+    return taken
 
 
 def _nothing(records: Sequence[Record]) -> None:

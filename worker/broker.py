@@ -18,8 +18,8 @@ from celery import Celery, Task, signals, states
 from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 
-from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError
-from models.failures import FailureCode
+from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError, DatabaseUrlError
+from models.failures import FailureCode, FailureError
 from models.ids import is_id
 from models.store.replies import OwedReply
 from models.store.submit import NewBatch
@@ -38,6 +38,8 @@ BUNDLE_QUEUE = "mediascribe.bundles"
 RUN_TASK = "mediascribe.run"
 LARGEST_BUNDLE = 1_000
 """More ids than this in one message are not ours."""
+CANNOT_START = 7
+"""Exit status: try again later."""
 
 
 def build_app(settings: Settings) -> Celery:
@@ -131,6 +133,14 @@ class ServerWorker:
         signals.worker_shutdown.connect(self._close, weak=False)
 
     def _start(self, **_: object) -> None:
+        try:
+            self._start_working()
+        except (DatabaseUnavailableError, DatabaseNotReadyError, DatabaseUrlError, FailureError) as error:
+            # Celery's signals swallow every Exception, and would go on without a worker.
+            log.error("the worker cannot start", reason=str(error))  # noqa: TRY400 - one clear line
+            raise SystemExit(CANNOT_START) from error
+
+    def _start_working(self) -> None:
         database = self._open()
         if self._owes_replies():
             self._replier = Replier(database=database, send=self._reply)

@@ -5,13 +5,17 @@ thus never holds more than the near future. Without one, or when it is silent or
 slots straight from SQL. Announcing too much, too little or twice is harmless: a claim decides who runs a job.
 """
 
+import threading
 import time
+from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from models.database import Database
+from models.moves import ClaimedJob
 from models.store import dispatch
 from worker.execute import Runner
 
@@ -20,10 +24,13 @@ log = structlog.get_logger(__name__)
 MAX_BUNDLE = 32
 """Job ids that one message carries, at most."""
 
-WINDOW_PER_SLOT = 2
-"""Jobs announced ahead for each slot of a live worker."""
+WINDOW_PER_SLOT = 1
+"""Jobs announced ahead for each slot of a live worker, those that run not counted."""
 
-SILENCE_SECONDS = 2.0
+KEEP_AT_MOST = 20_000
+"""Announced jobs that one worker keeps; more than any window, and a bound against a flood of forged messages."""
+
+SILENCE_SECONDS = 1.0
 """A worker with free slots that has had no bundle for so long looks into SQL itself."""
 
 LOST_AFTER_SECONDS = 5.0
@@ -92,30 +99,28 @@ class Feeder:
         self._alone = alone
         self._last_bundle = time.monotonic()
         self._broker_down_since: float | None = None
+        self._kept: deque[str] = deque(maxlen=KEEP_AT_MOST)
+        """Announced jobs that there was no room for yet."""
+        self._keeping = threading.Lock()
 
     def accept(self, bundle: Sequence[str]) -> int:
-        """A bundle has come: claim what there is room for; how many jobs were taken. Waits for room, for a while."""
-        taken = 0
-        rest = list(bundle)
-        while rest and not self._runner.draining:
-            room = self._runner.wait_for_room(timeout_seconds=dispatch.ANNOUNCED_SECONDS / 2)
-            if not room:
-                break  # the announcement runs out; somebody announces the rest again
-            self._last_bundle = time.monotonic()
-            part, rest = rest[:room], rest[room:]
-            taken += self._take(part)
-        return taken
+        """A bundle has come: take what there is room for, keep the rest for the next ticks; how many were taken.
 
-    def _take(self, ids: Sequence[str]) -> int:
-        return self._runner.take(
-            lambda room: dispatch.claim(
-                self._database, ids[:room], worker_id=self._worker_id, lease_seconds=self._lease_seconds
-            ),
-            len(ids),
-        )
+        Never waits, so that Celery's few threads stay free for producers. What is kept too long is announced again,
+        and a worker with nothing to do takes it.
+        """
+        self._last_bundle = time.monotonic()
+        self._kept.extend(bundle)
+        return self._take_kept()
 
     def tick(self) -> int:
-        """Announce, or feed the own slots; how many jobs were taken. Raises DatabaseUnavailableError."""
+        """Take what was kept, announce, or feed the own slots; how many jobs were taken.
+
+        Raises DatabaseUnavailableError.
+        """
+        return self._take_kept() + self._announce_or_feed()
+
+    def _announce_or_feed(self) -> int:
         if self._announcer is None:
             dispatch.wake(self._database)
             return self._feed(lost_after_seconds=None)
@@ -132,6 +137,18 @@ class Feeder:
         if time.monotonic() - self._last_bundle > SILENCE_SECONDS:
             return self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
         return 0
+
+    def _take_kept(self) -> int:
+        """Claim kept jobs while there is room."""
+        taken = 0
+        with self._keeping:
+            while self._kept and (room := self._runner.free):
+                ids = [self._kept.popleft() for _ in range(min(room, len(self._kept)))]
+                taken += self._runner.take(partial(self._claim, ids), len(ids))
+        return taken
+
+    def _claim(self, ids: Sequence[str], room: int) -> list[ClaimedJob]:
+        return dispatch.claim(self._database, ids[:room], worker_id=self._worker_id, lease_seconds=self._lease_seconds)
 
     def _feed(self, *, lost_after_seconds: float | None) -> int:
         return self._runner.take(

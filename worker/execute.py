@@ -65,7 +65,7 @@ class Runner:
         self._lease_seconds = lease_seconds
         self._policy = policy
         self._when_room = when_room
-        self._room = threading.Condition()
+        self._room = threading.Lock()
         self._taken = 0
         self._running: dict[str, _Running] = {}
         self._draining = False
@@ -89,12 +89,6 @@ class Runner:
         if jobs:
             self._loop.call_soon_threadsafe(self._start, jobs)
         return len(jobs)
-
-    def wait_for_room(self, *, timeout_seconds: float) -> int:
-        """How many jobs could be taken; waits until that is more than none, or the time is up, or the worker leaves."""
-        with self._room:
-            self._room.wait_for(lambda: self._taken < self.slots or self._draining, timeout_seconds)
-            return self._free()
 
     @property
     def free(self) -> int:
@@ -134,7 +128,6 @@ class Runner:
         """Take nothing more and begin no further call; calls in flight go on."""
         with self._room:
             self._draining = True
-            self._room.notify_all()
 
     def finish(self, *, grace_seconds: float) -> bool:
         """After `drain`: wait for the calls in flight, then give the rest back; was everything recorded?"""
@@ -224,7 +217,6 @@ class Runner:
             return
         with self._room:
             self._taken -= count
-            self._room.notify_all()
             worth_telling = self._taken <= self.slots * 3 // 4
         if worth_telling:
             self._when_room()

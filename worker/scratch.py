@@ -26,10 +26,15 @@ def make_scratch(worker_id: str, *, root: Path | None = None) -> Path:
 def _alive(folder: Path) -> bool:
     """Does the process that made the folder still run? If in doubt, yes."""
     pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+    return not pid.isdecimal() or is_running(int(pid))
+
+
+def is_running(pid: int) -> bool:
+    """Is there a process with this id on this machine, whoever's it is?"""
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (ValueError, PermissionError):
+    except PermissionError:
         return True
     return True

@@ -1,0 +1,297 @@
+"""Every way in which a call can end badly, each as one `Failure`. The tables here are the whole policy.
+
+Four doors lead in: an HTTP error (`failure_of_error`), an exception on the way (`failure_of_exception`), an answer
+that is no answer (`failure_of_reply`), and sound that Gemini did not hear (`audio_not_heard`). All are pure.
+
+What a failure asks of the worker:
+
+- `pauses_lane` with a time: nothing of this lane will pass until then (the day's quota is used up).
+- `pauses_lane` without a time: until a person has put it right (key, billing, model, account). Nature throttled, so
+  that ten million jobs wait and none fails.
+- `retry_after_seconds` alone: this call may be asked again then.
+
+`detail` holds what Gemini said, for machines: http_status, status, reasons, quota_ids, quota_scope, finish_reason,
+block_reason, request_id. Keys and tokens never appear, neither there nor in words.
+
+Which HTTP answers Gemini gives: https://ai.google.dev/gemini-api/docs/troubleshooting and reports of users.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from http import HTTPStatus
+
+from gemini.question import Usage
+from gemini.quota import QuotaScope, asked_wait_seconds, quota_scope, quota_wait_seconds
+from gemini.redaction import one_line
+from gemini.reply import ErrorReply, Reply
+from models.failures import Failure, FailureCode, Nature, failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One row of the table of HTTP errors: fits where every given condition fits."""
+
+    code: FailureCode
+    advice: str
+    http: frozenset[int] = frozenset()
+    """Empty fits any."""
+    status: frozenset[str] = frozenset()
+    words: re.Pattern[str] | None = None
+    """Looked for in the reasons and the message."""
+    readable_only: bool = False
+    """Only where the body has the form of Google's errors."""
+    nature: Nature | None = None
+    pauses_lane: bool = False
+
+    def fits(self, error: ErrorReply) -> bool:
+        """Does this row speak of that error?"""
+        return (
+            (not self.http or error.http_status in self.http)
+            and (not self.status or error.status in self.status)
+            and (self.words is None or self.words.search(" ".join((*error.reasons, error.message))) is not None)
+            and (error.readable or not self.readable_only)
+        )
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_CLIENT_ERRORS = frozenset(range(400, 500))
+_FIX_KEY = "Set GEMINI_API_KEY to a valid key of a project that may use the Gemini API, then resume the lane."
+_FIX_ACCOUNT = "Put the project's billing or region right in Google AI Studio, then resume the lane."
+_TRY_LATER = "It is tried again later."
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        http=_CLIENT_ERRORS,
+        words=_words(r"API_KEY_|api[ _]key (not|is|was|expired|invalid)|ACCESS_TOKEN_"),
+        code=FailureCode.GEMINI_AUTH,
+        advice=_FIX_KEY,
+        pauses_lane=True,
+    ),
+    Rule(http=frozenset({401, 403}), code=FailureCode.GEMINI_AUTH, advice=_FIX_KEY, pauses_lane=True),
+    Rule(http=frozenset({402}), code=FailureCode.GEMINI_AUTH, advice=_FIX_ACCOUNT, pauses_lane=True),
+    Rule(
+        http=frozenset({400}),
+        status=frozenset({"FAILED_PRECONDITION"}),
+        words=_words(r"billing|location|region|countr|free tier|project|account|plan\b"),
+        code=FailureCode.GEMINI_AUTH,
+        advice=_FIX_ACCOUNT,
+        pauses_lane=True,
+    ),
+    # A precondition that we do not know may concern this item alone: it must not stop the others, nor be final.
+    Rule(
+        http=frozenset({400}),
+        status=frozenset({"FAILED_PRECONDITION"}),
+        code=FailureCode.GEMINI_REJECTED,
+        advice=_TRY_LATER,
+        nature=Nature.TRANSIENT,
+    ),
+    Rule(
+        http=frozenset({404}),
+        code=FailureCode.GEMINI_MODEL_NOT_FOUND,
+        advice="Check the model's name, the API version and GOOGLE_GEMINI_BASE_URL, then resume the lane.",
+        pauses_lane=True,
+    ),
+    Rule(
+        http=frozenset({400}),
+        words=_words(r"cannot fetch content"),
+        code=FailureCode.GEMINI_UNAVAILABLE,
+        advice=_TRY_LATER,
+    ),
+    Rule(http=frozenset({408, 499, 504}), code=FailureCode.GEMINI_TIMEOUT, advice=_TRY_LATER),
+    Rule(status=frozenset({"DEADLINE_EXCEEDED"}), code=FailureCode.GEMINI_TIMEOUT, advice=_TRY_LATER),
+    Rule(
+        http=frozenset({413}),
+        code=FailureCode.GEMINI_REJECTED,
+        advice="The request is larger than Gemini takes: lower the size or the clip length.",
+    ),
+    Rule(http=frozenset({409, 421, 425}), code=FailureCode.GEMINI_UNAVAILABLE, advice=_TRY_LATER),
+    Rule(
+        http=_CLIENT_ERRORS,
+        readable_only=True,
+        code=FailureCode.GEMINI_REJECTED,
+        advice="Gemini will not take this item as it is; correct the item or its options and submit it anew.",
+    ),
+    # 5xx, redirects, and pages that some front end sent in Gemini's place: none of them speaks of the item.
+    Rule(code=FailureCode.GEMINI_UNAVAILABLE, advice=_TRY_LATER),
+)
+"""The first row that fits decides; the last fits all. HTTP 429 has rules of its own in `gemini.quota`."""
+
+
+_BLOCKED = (FailureCode.GEMINI_BLOCKED, "withheld the answer")
+_CUT = (FailureCode.GEMINI_TRUNCATED, "stopped before the answer was complete")
+_RECITED = (FailureCode.GEMINI_RECITATION, "stopped because the answer came too close to a known work")
+_UNUSABLE = (FailureCode.GEMINI_INVALID_OUTPUT, "gave no usable answer")
+
+FINISH_REASONS: Mapping[str, tuple[FailureCode, str]] = {
+    "MAX_TOKENS": _CUT,
+    "CONTINUATION": _CUT,
+    "SAFETY": _BLOCKED,
+    "BLOCKLIST": _BLOCKED,
+    "PROHIBITED_CONTENT": _BLOCKED,
+    "SPII": _BLOCKED,
+    "MODEL_ARMOR": _BLOCKED,
+    "ESCALATION": _BLOCKED,
+    "IMAGE_SAFETY": _BLOCKED,
+    "IMAGE_PROHIBITED_CONTENT": _BLOCKED,
+    "RECITATION": _RECITED,
+    "IMAGE_RECITATION": _RECITED,
+    "LANGUAGE": _UNUSABLE,
+    "OTHER": _UNUSABLE,
+    "MALFORMED_RESPONSE": _UNUSABLE,
+}
+"""What each finish reason other than STOP means. One that is not here is unusable and may pass by itself: all that
+is known of it is that Gemini itself does not call the answer complete."""
+
+
+def failure_of_error(error: ErrorReply, *, model: str, now: datetime, secrets: Iterable[str] = ()) -> Failure:
+    """The failure that an HTTP error means. `now` is aware; `secrets` are kept out of the words."""
+    if error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _quota_failure(error, model, now, secrets)
+    rule = next(rule for rule in RULES if rule.fits(error))
+    reason = failure(
+        rule.code,
+        f"Gemini answered HTTP {error.http_status} for {model}: {_said(error, secrets)} {rule.advice}",
+        nature=rule.nature,
+        retry_after_seconds=None if rule.pauses_lane else asked_wait_seconds(error, now),
+        pauses_lane=rule.pauses_lane,
+    )
+    return replace(reason, detail=_facts(error, secrets))
+
+
+def _quota_failure(error: ErrorReply, model: str, now: datetime, secrets: Iterable[str]) -> Failure:
+    scope = quota_scope(error)
+    wait = quota_wait_seconds(error, now)
+    reason = failure(
+        FailureCode.GEMINI_QUOTA,
+        f"The quota of {model} is used up ({scope}): {_said(error, secrets)} It is asked again in {wait:.0f} s.",
+        retry_after_seconds=wait,
+        pauses_lane=scope is QuotaScope.DAY,
+    )
+    return replace(reason, detail={"quota_scope": str(scope), **_facts(error, secrets)})
+
+
+def failure_of_exception(error: Exception, *, model: str, secrets: Iterable[str] = ()) -> Failure:
+    """The failure that an exception means: of the transport, of Google's credentials, or of the request itself."""
+    meaning = next(row for row in _exceptions() if isinstance(error, row.types))
+    said = one_line(str(error), secrets) or "no details"
+    return failure(
+        meaning.code,
+        f"Asking {model}: {meaning.words} ({type(error).__name__}: {said}). {meaning.advice}",
+        pauses_lane=meaning.pauses_lane,
+        exception=type(error).__name__,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExceptionRule:
+    """One row of the table of exceptions."""
+
+    types: tuple[type[Exception], ...]
+    code: FailureCode
+    words: str
+    advice: str = _TRY_LATER
+    pauses_lane: bool = False
+
+
+@cache
+def _exceptions() -> tuple[ExceptionRule, ...]:
+    """The table of exceptions; the first row that fits decides, the last fits all."""
+    # Late, because these libraries take a second to import and only a process that calls has them loaded.
+    import httpx2
+    from google.auth import exceptions as google_auth
+    from google.genai.errors import UnknownApiResponseError
+
+    late = (TimeoutError, httpx2.TimeoutException)
+    unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)
+    lost = (httpx2.HTTPError, google_auth.TransportError, OSError)
+    garbled = (json.JSONDecodeError, UnicodeDecodeError, UnknownApiResponseError)
+    address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL, then resume the lane."
+    credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY, then resume the lane."
+    auth, rejected = FailureCode.GEMINI_AUTH, FailureCode.GEMINI_REJECTED
+    return (
+        ExceptionRule(types=late, code=FailureCode.GEMINI_TIMEOUT, words="no answer came in time"),
+        ExceptionRule(
+            types=unsendable, code=auth, words="the key or the address is unusable", advice=address, pauses_lane=True
+        ),
+        ExceptionRule(types=lost, code=FailureCode.GEMINI_UNAVAILABLE, words="the connection failed"),
+        ExceptionRule(
+            types=(google_auth.GoogleAuthError,),
+            code=auth,
+            words="Google's credentials were not found or not accepted",
+            advice=credentials,
+            pauses_lane=True,
+        ),
+        ExceptionRule(types=garbled, code=FailureCode.GEMINI_UNAVAILABLE, words="the answer is not JSON"),
+        ExceptionRule(
+            types=(ValueError,),
+            code=rejected,
+            words="the request cannot be built",
+            advice="Check the model's name and the options.",
+        ),
+        ExceptionRule(types=(Exception,), code=FailureCode.INTERNAL, words="something unforeseen happened"),
+    )
+
+
+def failure_of_text(body: str, *, model: str, secrets: Iterable[str] = ()) -> Failure:
+    """HTTP 200 with a body that is no answer of Gemini: a captive portal, a proxy's page, nothing at all."""
+    said = one_line(body, secrets, max_chars=120) or "nothing"
+    message = f"What came back for {model} is no answer of Gemini: {said} {_TRY_LATER}"
+    return failure(FailureCode.GEMINI_UNAVAILABLE, message, http_status=200)
+
+
+def failure_of_reply(reply: Reply, *, model: str) -> Failure | None:
+    """Why this answer cannot be used; None where it is complete and has text."""
+    reason = _failure_of_ending(reply, model)
+    if reason is None:
+        return None
+    facts = {"http_status": 200, "finish_reason": reply.finish_reason, "block_reason": reply.block_reason}
+    return replace(
+        reason, detail={name: fact if isinstance(fact, int) else one_line(fact) for name, fact in facts.items() if fact}
+    )
+
+
+def _failure_of_ending(reply: Reply, model: str) -> Failure | None:
+    finish = one_line(reply.finish_reason or "", max_chars=60)
+    if reply.block_reason:
+        words = f"{model} refused the question ({one_line(reply.block_reason)}). It will not answer for this item."
+        return failure(FailureCode.GEMINI_BLOCKED, words)
+    if finish == "PUP_LIMITED_DISABLED":
+        words = f"Google has restricted the account ({finish}). Resolve it with Google, then resume the lane."
+        return failure(FailureCode.GEMINI_AUTH, words, pauses_lane=True)
+    if finish not in {"STOP", ""}:
+        code, what = FINISH_REASONS.get(finish, _UNUSABLE)
+        return failure(code, f"{model} {what} ({finish}).")
+    if not (reply.text or "").strip():
+        return failure(FailureCode.GEMINI_EMPTY, f"{model} answered without any text. {_TRY_LATER}")
+    if not finish:  # text, but nobody says that it is all of it
+        return failure(FailureCode.GEMINI_INVALID_OUTPUT, f"{model} did not say that it had finished. {_TRY_LATER}")
+    return None
+
+
+def audio_not_heard(usage: Usage | None) -> bool:
+    """Did Gemini answer a question with sound without taking in any sound? Such a transcript is invented.
+
+    Known only where Gemini gives the breakdown by modality; without one the answer is False.
+    """
+    return usage is not None and bool(usage.input_by_modality) and usage.input_by_modality.get("AUDIO", 0) == 0
+
+
+def _said(error: ErrorReply, secrets: Iterable[str]) -> str:
+    said = one_line(error.message, secrets) or "(no message)"
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
+def _facts(error: ErrorReply, secrets: Iterable[str]) -> dict[str, object]:
+    facts: dict[str, object] = {"http_status": error.http_status}
+    named = {"status": error.status, "request_id": error.request_id}
+    facts.update({key: one_line(value, secrets) for key, value in named.items() if value})
+    listed = {"reasons": error.reasons, "quota_ids": error.quota_ids}
+    facts.update({key: [one_line(value, secrets) for value in values[:20]] for key, values in listed.items() if values})
+    return facts

@@ -1,0 +1,159 @@
+"""Reads what Gemini sends: answers and error bodies, tolerantly, as plain values.
+
+Gemini adds fields and enum members without notice, sends numbers as strings, leaves out what is empty, and its
+front ends send HTML. Nothing here raises on any of it: what cannot be read is absent. Shapes:
+https://ai.google.dev/api/generate-content and google/rpc/error_details.proto.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from gemini.question import Usage
+from gemini.text import storable
+
+_MAX_DIGITS = 15  # more is no count of tokens
+
+Json: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What a `generateContent` answer says (HTTP 200)."""
+
+    text: str | None
+    """The text parts joined, thoughts left out; None where there is none."""
+    finish_reason: str | None
+    block_reason: str | None
+    usage: Usage | None
+    model_version: str | None
+    response_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorReply:
+    """What an error answer says."""
+
+    http_status: int
+    readable: bool = True
+    """The body has the form of Google's errors; False for HTML and the like, which front ends and proxies send."""
+    status: str | None = None
+    """The gRPC name, `RESOURCE_EXHAUSTED`."""
+    message: str = ""
+    reasons: tuple[str, ...] = ()
+    """`ErrorInfo.reason`, `API_KEY_INVALID`."""
+    quota_ids: tuple[str, ...] = ()
+    retry_delay: str | None = None
+    """`RetryInfo.retryDelay` as sent, `34.07s`."""
+    retry_after: str | None = None
+    """The HTTP header, which proxies add."""
+    request_id: str | None = None
+
+
+def parse_json(body: str | bytes) -> object:
+    """The decoded body; None where it is not JSON."""
+    try:
+        return cast("object", json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_answer(body: object) -> bool:
+    """Is this decoded body an answer of Gemini, thus a call that is billed?"""
+    return isinstance(body, Mapping) and any(key in body for key in ("candidates", "promptFeedback", "usageMetadata"))
+
+
+def read_reply(body: Json) -> Reply:
+    """The first candidate, the prompt's verdict and the usage of an answer."""
+    candidate = next(_objects(body.get("candidates")), {})
+    return Reply(
+        text=_joined_text(candidate),
+        finish_reason=_text(candidate.get("finishReason")),
+        block_reason=_text(_object(body.get("promptFeedback")).get("blockReason")),
+        usage=_usage(body.get("usageMetadata")),
+        model_version=_text(body.get("modelVersion")),
+        response_id=_text(body.get("responseId")),
+    )
+
+
+def read_error(http_status: int, body: str | bytes, headers: Mapping[str, str]) -> ErrorReply:
+    """The error in a body of any form; `headers` are looked up in lower case."""
+    decoded = parse_json(body)
+    if isinstance(decoded, list) and len(decoded) == 1:
+        decoded = decoded[0]
+    error = _object(_object(decoded).get("error"))
+    details = tuple(_objects(error.get("details")))
+    plain = body if isinstance(body, str) else body.decode("utf-8", "replace")
+    return ErrorReply(
+        http_status=http_status,
+        readable=bool(error),
+        status=_text(error.get("status")),
+        message=(_text(error.get("message")) or "") if error else plain,
+        reasons=tuple(_texts(details, "ErrorInfo", "reason")),
+        quota_ids=tuple(quota_id for detail in details for quota_id in _quota_ids(detail)),
+        retry_delay=next(_texts(details, "RetryInfo", "retryDelay"), None),
+        retry_after=headers.get("retry-after"),
+        request_id=next(_texts(details, "RequestInfo", "requestId"), None) or headers.get("x-request-id"),
+    )
+
+
+def _joined_text(candidate: Json) -> str | None:
+    parts = _objects(_object(candidate.get("content")).get("parts"))
+    texts = [text for part in parts if not part.get("thought") and (text := _text(part.get("text")))]
+    return "".join(texts) or None
+
+
+def _usage(value: object) -> Usage | None:
+    if not isinstance(value, Mapping):
+        return None
+    return Usage(
+        input_tokens=_count(value.get("promptTokenCount")),
+        output_tokens=_count(value.get("candidatesTokenCount")),
+        thinking_tokens=_count(value.get("thoughtsTokenCount")),
+        cached_tokens=_count(value.get("cachedContentTokenCount")),
+        tool_tokens=_count(value.get("toolUsePromptTokenCount")),
+        input_by_modality=_by_modality(value.get("promptTokensDetails")),
+        cached_by_modality=_by_modality(value.get("cacheTokensDetails")),
+    )
+
+
+def _by_modality(value: object) -> dict[str, int]:
+    tokens: dict[str, int] = {}
+    for row in _objects(value):
+        modality = _text(row.get("modality")) or "MODALITY_UNSPECIFIED"
+        tokens[modality] = tokens.get(modality, 0) + _count(row.get("tokenCount"))
+    return tokens
+
+
+def _count(value: object) -> int:
+    """A count of tokens, sent as a number or (int64 in proto-JSON) as a string."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        return int(value)
+    return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _texts(details: tuple[Json, ...], type_name: str, key: str) -> Iterator[str]:
+    """The texts under a key in those details whose `@type` ends with this name."""
+    for detail in details:
+        text = _text(detail.get(key))
+        if text and (_text(detail.get("@type")) or "").endswith(type_name):
+            yield text
+
+
+def _quota_ids(detail: Json) -> Iterator[str]:
+    for violation in _objects(detail.get("violations")):
+        if quota_id := _text(violation.get("quotaId")):
+            yield quota_id
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _objects(value: object) -> Iterator[Json]:
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else iter(())
+
+
+def _text(value: object) -> str | None:
+    return (storable(value) or None) if isinstance(value, str) else None

@@ -1,0 +1,137 @@
+"""The JSON shapes that everybody sees: command line, API, result files. One function a shape, values in, plain JSON out.
+
+Names are promises. Times are RFC 3339 in UTC, durations seconds, money a decimal string in US dollars.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from models.store.queries import JobView
+from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
+
+JsonObject = dict[str, Any]
+
+_LEAST_USD = Decimal("0.000001")
+
+
+def job_shape(view: JobView) -> JsonObject:
+    """A job; `output` is null where there is none or it was not asked for."""
+    return {
+        "id": view.id,
+        "batch_id": view.batch_id,
+        "owner": view.owner,
+        "kind": view.kind,
+        "state": str(view.state),
+        "source": view.source,
+        "client_ref": view.client_ref,
+        "metadata": dict(view.metadata),
+        "priority": view.priority,
+        "attempts": view.attempts,
+        "model": view.model,
+        "model_version": view.model_version,
+        "created_at": rfc3339(view.created_at),
+        "started_at": rfc3339(view.started_at),
+        "finished_at": rfc3339(view.finished_at),
+        "next_attempt_at": rfc3339(view.next_attempt_at),
+        "progress": {"done": view.progress_done, "total": view.progress_total, "unit": "clips"},
+        "error": _error_shape(view),
+        "usage": {
+            "calls": view.calls,
+            "input_tokens": view.input_tokens,
+            "output_tokens": view.output_tokens,
+            "thinking_tokens": view.thinking_tokens,
+            "cached_tokens": view.cached_tokens,
+            "cost_usd": usd(view.cost_usd),
+        },
+        "reused_from": view.reused_from,
+        "output": None if view.output is None else dict(view.output),
+    }
+
+
+def _error_shape(view: JobView) -> JsonObject | None:
+    if view.error_code is None:
+        return None
+    return {
+        "code": view.error_code,
+        "message": view.error_message,
+        "retryable": bool(view.error_retryable),
+        "detail": dict(view.error_detail or {}),
+    }
+
+
+def totals_shape(totals: Totals) -> JsonObject:
+    """Counts by state and what was used."""
+    return {
+        "total": totals.total,
+        "done": totals.done,
+        "by_state": {str(state): count for state, count in totals.by_state.items()},
+        "finished_last_minute": totals.finished_last_minute,
+        "oldest_queued_seconds": totals.oldest_queued_seconds,
+        "reused": totals.reused,
+        "usage": {
+            "calls": totals.calls,
+            "input_tokens": totals.input_tokens,
+            "output_tokens": totals.output_tokens,
+            "thinking_tokens": totals.thinking_tokens,
+            "cost_usd": usd(totals.cost_usd),
+        },
+    }
+
+
+def attempt_shape(view: AttemptView) -> JsonObject:
+    """One ended attempt."""
+    return _fields_of(view)
+
+
+def call_shape(view: CallView) -> JsonObject:
+    """One call; `cost_usd` is null where the price is unknown."""
+    return _fields_of(view)
+
+
+def worker_shape(view: WorkerView) -> JsonObject:
+    """One worker process."""
+    return _fields_of(view)
+
+
+def lane_shape(view: LaneView) -> JsonObject:
+    """One paused lane."""
+    return _fields_of(view)
+
+
+def batch_shape(view: BatchView) -> JsonObject:
+    """One batch."""
+    return _fields_of(view)
+
+
+def failure_group_shape(group: FailureGroup) -> JsonObject:
+    """Jobs that failed alike."""
+    return _fields_of(group)
+
+
+def _fields_of(view: Any) -> JsonObject:
+    """A frozen view under the names of its fields."""
+    return {name: _plain_json(getattr(view, name)) for name in type(view).__slots__}
+
+
+def _plain_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Decimal):
+        return usd(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """A time such as `2026-11-23T10:00:00Z`, with milliseconds where there are any."""
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def usd(amount: Decimal) -> str:
+    """US dollars such as `0.000412`: six decimals, and up to nine where they say more. Never in powers of ten."""
+    exact = amount.quantize(Decimal("0.000000001")).normalize()
+    return f"{exact if exact.as_tuple().exponent < _LEAST_USD.as_tuple().exponent else exact.quantize(_LEAST_USD):f}"  # type: ignore[operator]  # finite, so the exponents are numbers
