@@ -17,7 +17,7 @@ from typing import Any
 
 from gemini.client import GeminiClient
 from gemini.prices import cost_usd
-from gemini.question import Call, Usage
+from gemini.question import Call, Question, Usage
 from media.sandbox import Sandbox
 from media.sniff import Family
 from media.source import LocalFile, open_local
@@ -69,6 +69,8 @@ class Work:
     unstored: list[AnswerRecord] = field(default_factory=list)
     """Answers that will be stored with the end of the job."""
     model_version: str | None = None
+    calling: int = 0
+    """Calls in flight now."""
 
 
 def begin(job: ClaimedJob) -> Work:
@@ -157,7 +159,7 @@ async def ask_one(work: Work, clip: Clip, tools: Tools) -> None:
         if stopped is not None:
             work.failures[clip.index] = stopped
             return
-        call = await tools.gemini.ask(await _question(work, clip, tools))
+        call = await _ask(work, clip, tools)
     checked = call.failure or work.kind.check(clip, call, work.options)
     work.calls.append(_call_record(clip, call, checked if isinstance(checked, Failure) else None))
     if not isinstance(checked, Failure):
@@ -205,7 +207,16 @@ async def _stopped(work: Work, tools: Tools) -> Failure | None:
     return tools.lanes.blocking(work.job.lane)
 
 
-async def _question(work: Work, clip: Clip, tools: Tools) -> Any:
+async def _ask(work: Work, clip: Clip, tools: Tools) -> Call:
+    question = await _question(work, clip, tools)
+    work.calling += 1
+    try:
+        return await tools.gemini.ask(question)
+    finally:
+        work.calling -= 1
+
+
+async def _question(work: Work, clip: Clip, tools: Tools) -> Question:
     asked = (
         await asyncio.to_thread(work.kind.ask, clip, work.options, work.job.model)
         if clip.path

@@ -25,6 +25,9 @@ from worker.retry import Outcome, RetryPolicy, decide
 
 log = structlog.get_logger(__name__)
 
+LAST_RECORD_SECONDS = 10.0
+"""How long a leaving worker tries to record what it gives back."""
+
 
 class StopReason(StrEnum):
     """Why a running job is stopped from outside."""
@@ -39,8 +42,11 @@ class StopReason(StrEnum):
 
 @dataclass(kw_only=True, slots=True)
 class _Running:
+    """One job in hand."""
+
     job: ClaimedJob
-    task: asyncio.Task[None]
+    task: asyncio.Task[None] | None = None
+    work: Work | None = None
     stop: StopReason | None = None
     ending: bool = False
     """Its end is being recorded: nothing stops it any more."""
@@ -65,13 +71,12 @@ class Runner:
         self._lease_seconds = lease_seconds
         self._policy = policy
         self._when_room = when_room
-        self._room = threading.Lock()
+        self._room = threading.Condition()
         self._taken = 0
-        self._running: dict[str, _Running] = {}
+        self._running: dict[tuple[str, int], _Running] = {}
+        """By job and claim: a job that was given back may be here again before its earlier claim is gone."""
         self._draining = False
         self._alive_until = time.monotonic() + lease_seconds
-        self._idle = threading.Event()
-        self._idle.set()
         self._tools = make_tools(self)
 
     # Taking jobs
@@ -105,7 +110,7 @@ class Runner:
 
     def held(self) -> dict[str, int]:
         """The jobs in hand, and by which claim."""
-        return {job_id: running.job.claim for job_id, running in list(self._running.items())}
+        return dict(sorted(self._running.copy()))
 
     def alive_until(self, moment: float) -> None:
         """The leases were renewed: calls may begin until `moment` (monotonic seconds)."""
@@ -122,70 +127,68 @@ class Runner:
 
     def stop_jobs(self, ids: Iterable[str], reason: StopReason) -> None:
         """Stop these jobs, where they are still in hand."""
-        self._loop.call_soon_threadsafe(self._stop_all, list(ids), reason)
+        self._loop.call_soon_threadsafe(self._stop_all, frozenset(ids), reason)
 
     def drain(self) -> None:
-        """Take nothing more and begin no further call; calls in flight go on."""
+        """Take nothing more; give back at once what is not in a call. Calls in flight go on."""
         with self._room:
             self._draining = True
+        self._loop.call_soon_threadsafe(self._stop_waiting)
 
     def finish(self, *, grace_seconds: float) -> bool:
         """After `drain`: wait for the calls in flight, then give the rest back; was everything recorded?"""
-        if self._idle.wait(grace_seconds):
+        if self.wait_until_idle(timeout_seconds=grace_seconds):
             return True
-        self.stop_jobs(list(self._running), StopReason.LEAVING)
-        return self._idle.wait(10.0)
+        self.stop_jobs([job_id for job_id, _ in self._running.copy()], StopReason.LEAVING)
+        return self.wait_until_idle(timeout_seconds=LAST_RECORD_SECONDS)
 
     def wait_until_idle(self, *, timeout_seconds: float | None = None) -> bool:
-        """Wait until no job is in hand."""
-        return self._idle.wait(timeout_seconds)
+        """Wait until no job is in hand; is none?"""
+        with self._room:
+            return self._room.wait_for(lambda: self._taken == 0, timeout_seconds)
 
     # On the loop
 
     def _start(self, jobs: list[ClaimedJob]) -> None:
-        self._idle.clear()
         for job in jobs:
-            task = self._loop.create_task(self._run(job), name=job.id)
-            self._running[job.id] = _Running(job=job, task=task)
+            running = _Running(job=job)
+            self._running[job.id, job.claim] = running
+            running.task = self._loop.create_task(self._run(running), name=job.id)
 
-    async def _run(self, job: ClaimedJob) -> None:
+    async def _run(self, running: _Running) -> None:
         """One job from claim to recorded end; nothing escapes."""
+        job = running.job
         with structlog.contextvars.bound_contextvars(job_id=job.id, kind=job.kind, claim=job.claim):
             try:
-                await self._run_guarded(job)
+                await self._run_guarded(running)
             except asyncio.CancelledError:
                 pass  # stopped while its end was being recorded, or dropped
             except BaseException:
                 log.exception("job could not be recorded; its lease will bring it back")
             finally:
-                self._running.pop(job.id, None)
-                if not self._running:
-                    self._idle.set()
+                del self._running[job.id, job.claim]
                 self._release(1)
 
-    async def _run_guarded(self, job: ClaimedJob) -> None:
-        work, outcome = None, None
+    async def _run_guarded(self, running: _Running) -> None:
         try:
-            work = begin(job)
-            outcome = await carry_out(work, self._tools)
+            running.work = begin(running.job)
+            outcome = await carry_out(running.work, self._tools)
         except asyncio.CancelledError:
-            running = self._running[job.id]
-            ending = _ENDING_OF[running.stop] if running.stop else None
-            await self._record(job, work, ending)
+            await self._record(running, _ENDING_OF[running.stop] if running.stop else None)
             return
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too
             outcome = Outcome(failures=[failure_of(error)])
-        ending = decide(outcome, job, self._policy, jitter=random.random())
-        await self._record(job, work, ending)
+        # From here to `ending = True` nothing is awaited, so nothing can stop the job in between.
+        await self._record(running, decide(outcome, running.job, self._policy, jitter=random.random()))
 
-    async def _record(self, job: ClaimedJob, work: Work | None, ending: Ending | None) -> None:
+    async def _record(self, running: _Running, ending: Ending | None) -> None:
         """Store the end of the attempt, and what it used; a dropped job's calls and answers are stored alone."""
-        self._running[job.id].ending = True
-        calls = tuple(work.calls) if work else ()
-        answers = tuple(work.unstored) if work else ()
+        running.ending = True
+        calls = tuple(running.work.calls) if running.work else ()
+        answers = tuple(running.work.unstored) if running.work else ()
         if ending is None and not calls:
             return
-        record = Record(job=job, calls=calls, answers=answers, ending=ending)
+        record = Record(job=running.job, calls=calls, answers=answers, ending=ending)
         owned = await asyncio.shield(asyncio.ensure_future(self._tools.records.ask(record)))
         if ending is not None:
             why = ending.failure
@@ -197,12 +200,15 @@ class Runner:
                 reason=why and why.message,
             )
 
-    def _stop_all(self, ids: list[str], reason: StopReason) -> None:
-        for job_id in ids:
-            running = self._running.get(job_id)
-            if running is not None and not running.ending and running.stop is None:
-                running.stop = reason
-                running.task.cancel()
+    def _stop_all(self, ids: frozenset[str], reason: StopReason) -> None:
+        for running in self._running.values():
+            if running.job.id in ids:
+                _stop(running, reason)
+
+    def _stop_waiting(self) -> None:
+        for running in self._running.values():
+            if running.work is None or not running.work.calling:
+                _stop(running, StopReason.LEAVING)
 
     # Room
 
@@ -217,12 +223,19 @@ class Runner:
             return
         with self._room:
             self._taken -= count
+            self._room.notify_all()
             worth_telling = self._taken <= self.slots * 3 // 4
         if worth_telling:
             self._when_room()
 
     def _free(self) -> int:
         return 0 if self._draining else self.slots - self._taken
+
+
+def _stop(running: _Running, reason: StopReason) -> None:
+    if not running.ending and running.stop is None and running.task is not None:
+        running.stop = reason
+        running.task.cancel()
 
 
 _ENDING_OF: dict[StopReason, Ending | None] = {
