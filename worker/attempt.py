@@ -43,6 +43,7 @@ class Tools:
     sandbox: Sandbox
     lanes: Lanes
     calls_in_flight: asyncio.Semaphore
+    """A call counts from its beginning until its answer is stored, so that a kill costs no more answers than this."""
     may_call: Callable[[], Awaitable[None]]
     """Returns when a call may begin; raises FailureError when none may any more (the worker leaves, its lease ended)."""
     records: Grouper[Record, bool]
@@ -71,6 +72,8 @@ class Work:
     model_version: str | None = None
     calling: int = 0
     """Calls in flight now."""
+    holds_slot: bool = False
+    """The job's only call counts as in flight until the job's end is recorded."""
 
 
 def begin(job: ClaimedJob) -> Work:
@@ -145,6 +148,8 @@ async def ask_all(work: Work, tools: Tools) -> None:
     missing = [clip for clip in work.prepared.clips if clip.index not in work.answers]
     if len(work.prepared.clips) == 1:
         for clip in missing:
+            await tools.calls_in_flight.acquire()
+            work.holds_slot = True
             await ask_one(work, clip, tools)
         return
     async with asyncio.TaskGroup() as group:
@@ -154,12 +159,11 @@ async def ask_all(work: Work, tools: Tools) -> None:
 
 async def ask_one(work: Work, clip: Clip, tools: Tools) -> None:
     """One call about one clip; its answer or its failure is noted on the work."""
-    async with tools.calls_in_flight:
-        stopped = await _stopped(work, tools)
-        if stopped is not None:
-            work.failures[clip.index] = stopped
-            return
-        call = await _ask(work, clip, tools)
+    stopped = await _stopped(work, tools)
+    if stopped is not None:
+        work.failures[clip.index] = stopped
+        return
+    call = await _ask(work, clip, tools)
     checked = call.failure or work.kind.check(clip, call, work.options)
     work.calls.append(_call_record(clip, call, checked if isinstance(checked, Failure) else None))
     if not isinstance(checked, Failure):
@@ -188,14 +192,15 @@ def conclude(work: Work) -> Outcome:
 
 async def _ask_and_store(work: Work, clip: Clip, tools: Tools) -> None:
     """Ask about one of several clips, and store what came back before anything else."""
-    await ask_one(work, clip, tools)
-    calls, work.calls = tuple(work.calls), []
-    answers, work.unstored = tuple(work.unstored), []
     assert work.prepared is not None
-    if calls or answers:
-        progress = (len(work.answers), len(work.prepared.clips))
-        stored = tools.records.ask(Record(job=work.job, calls=calls, answers=answers, progress=progress))
-        await asyncio.shield(asyncio.ensure_future(stored))
+    async with tools.calls_in_flight:
+        await ask_one(work, clip, tools)
+        calls, work.calls = tuple(work.calls), []
+        answers, work.unstored = tuple(work.unstored), []
+        if calls or answers:
+            progress = (len(work.answers), len(work.prepared.clips))
+            stored = tools.records.ask(Record(job=work.job, calls=calls, answers=answers, progress=progress))
+            await asyncio.shield(asyncio.ensure_future(stored))
 
 
 async def _stopped(work: Work, tools: Tools) -> Failure | None:

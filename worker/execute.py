@@ -167,6 +167,8 @@ class Runner:
                 log.exception("job could not be recorded; its lease will bring it back")
             finally:
                 del self._running[job.id, job.claim]
+                if running.work is not None and running.work.holds_slot:
+                    self._tools.calls_in_flight.release()
                 self._release(1)
 
     async def _run_guarded(self, running: _Running) -> None:
