@@ -121,7 +121,7 @@ def shorten(text: str, max_chars: int) -> str:
         return text
     kept = text[: max_chars - 1]
     if not text[max_chars - 1].isspace():
-        kept = kept.rpartition(" ")[0] or kept
+        kept = re.sub(r"\s+\S*$", "", kept) or kept
     return kept.rstrip(" ,;:.-\u2013\u2014") + "…"
 
 

@@ -8,7 +8,7 @@ start. The reference page is generated from this table.
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -132,7 +132,7 @@ class LoadedSettings:
     settings: Settings
     sources: Mapping[str, str]
     """Field name -> `flag`, `environment`, `.env` or `default`."""
-    gemini: Mapping[str, str]
+    gemini: Mapping[str, str] = field(repr=False)
     """The variables that google-genai reads."""
     gemini_sources: Mapping[str, str]
 
@@ -168,9 +168,8 @@ def _field_of(name: str, source: str) -> str:
     field = name.removeprefix(PREFIX).lower()
     if field in Settings.model_fields and name == PREFIX + field.upper():
         return field
-    known = [PREFIX + field.upper() for field in Settings.model_fields]
-    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else "; `mediascribe config show` lists all"
+    near = difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.5)  # the prefix would make all alike
+    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else "; `mediascribe config show` lists all"
     raise SettingsError(f"{source} sets {name}, which is no setting of mediascribe{hint}")
 
 
@@ -182,4 +181,4 @@ def _validated(values: dict[str, Any]) -> Settings:
         field = str(first["loc"][0]) if first["loc"] else ""
         name = PREFIX + field.upper() if field else "the settings"
         meaning = Settings.model_fields[field].description if field in Settings.model_fields else ""
-        raise SettingsError(f"{name}: {first['msg']}. {meaning}".strip()) from error
+        raise SettingsError(f"{name}: {first['msg']}. {meaning}".strip()) from None  # it shows secrets

@@ -1,10 +1,10 @@
 """Accepting work: validate everything, then store batch and jobs in one transaction. Accepted means committed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from models.database import Database
 from models.failures import Failure, FailureCode, FailureError, failure
@@ -15,6 +15,7 @@ from worker.settings import Settings
 
 LONGEST_TEXT = 200
 PRIORITIES = range(-100, 101)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,9 +90,9 @@ def _checked_source(source: str) -> str:
         raise _invalid("source", "is not valid Unicode; rename the file") from error
     if "\x00" in source:
         raise _invalid("source", "contains a NUL character")
-    scheme = urlsplit(source).scheme if "://" in source else ""
-    if scheme not in {"", "file"}:
-        raise _invalid("source", f"begins with {scheme}://; this version reads local files only")
+    scheme = _SCHEME.match(source)
+    if scheme is not None and scheme[1].lower() != "file":
+        raise _invalid("source", f"begins with {scheme[0]}; this version reads local files only")
     return source
 
 

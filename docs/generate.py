@@ -1,0 +1,163 @@
+"""Writes the reference pages that repeat what the code says: settings, failures, command line.
+
+`python docs/generate.py` writes them; a test fails when a page differs from what would be written now. What cannot be
+read from the code (what to do about a failure, what Google's own variables mean) stands in the tables of `docs/wording.py`.
+"""
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+
+import typer
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from typer.cli import get_docs_for_click
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cli.exits import Exit
+from cli.main import app
+from docs.wording import COMPUTED_DEFAULTS, FAILURES, GOOGLE_VARIABLES, UNITS
+from models.failures import NATURES, FailureCode, Nature
+from worker.settings import GEMINI_NAMES, PREFIX, Settings
+
+REFERENCE = Path(__file__).parent / "reference"
+_NOTE = "<!-- Written by docs/generate.py from the code; change it there. -->"
+
+
+def settings_page() -> str:
+    """Every setting: name, default, unit, bounds, meaning; and the variables that google-genai reads."""
+    rows = [_setting_row(name, field) for name, field in Settings.model_fields.items()]
+    google = [(f"`{name}`", GOOGLE_VARIABLES[name]) for name in GEMINI_NAMES]
+    return _page(
+        "Settings",
+        "Given in the environment or in a file `.env` in the working directory. Precedence: flag, environment, `.env`, "
+        "default. A name that begins with `MEDIASCRIBE_` and is none of these is an error that suggests the nearest one. "
+        "`mediascribe config show` prints each value with its source, passwords and keys masked.",
+        _table(("Name", "Default", "Unit", "May be", "Meaning"), rows),
+        "## Gemini",
+        "Read as google-genai reads them, from the same two places.",
+        _table(("Name", "Meaning"), google),
+    )
+
+
+def failures_page() -> str:
+    """Every failure code: its nature, what happened, what to do."""
+    natures = [(f"`{nature}`", words) for nature, words in member_words(Nature).items()]
+    codes = [(f"`{code}`", f"{NATURES[code]}", *FAILURES[code]) for code in FailureCode]
+    return _page(
+        "Failures",
+        "A job that did not succeed carries one code in `error.code`. Codes are never renamed. The nature of a code says "
+        "what mediascribe does about it by itself; a failure may carry another nature than its code usually has, and "
+        "`error.retryable` is then the one to go by. It is true for every nature but `permanent`.",
+        _table(("Nature", "What is done"), natures),
+        "## Codes",
+        _table(("Code", "Nature", "What happened", "What to do"), codes),
+    )
+
+
+def cli_page() -> str:
+    """Every command with its arguments and options; the exit codes."""
+    codes = [(f"{Exit[name]:d}", name.lower().replace("_", " "), words) for name, words in _member_docs(Exit).items()]
+    return _page(
+        "Command line",
+        "Data goes to stdout, everything else to stderr. `--json` prints one document in the "
+        "[shapes](states-and-shapes.md) that all interfaces share. Colour and progress bars appear on a terminal only; "
+        "`NO_COLOR` is honoured.",
+        _commands(),
+        "## Exit codes",
+        _table(("Code", "Name", "Meaning"), codes),
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "failures.md": failures_page,
+    "cli.md": cli_page,
+}
+
+
+def member_words(enum: type[Enum]) -> dict[str, str]:
+    """Value of each member -> the docstring that stands below it."""
+    return {str(enum[name].value): words for name, words in _member_docs(enum).items()}
+
+
+def _member_docs(enum: type[Enum]) -> dict[str, str]:
+    """Name of each member -> the string that stands below it in the source; empty where there is none."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(enum))).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    words: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            words[node.targets[0].id] = ""
+        elif words and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            words[list(words)[-1]] = str(node.value.value)
+    return words
+
+
+def _setting_row(name: str, field: FieldInfo) -> Sequence[str]:
+    unit = next((words for ending, words in UNITS.items() if name.endswith(ending)), "")
+    return f"`{PREFIX}{name.upper()}`", _default(name, field), unit, _bounds(field.metadata), field.description or ""
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return COMPUTED_DEFAULTS[name]
+    default = field.default
+    value = default.get_secret_value() if isinstance(default, SecretStr) else str(default)
+    return f"`{value}`" if value else "empty"
+
+
+def _bounds(metadata: Iterable[object]) -> str:
+    """What pydantic checks, in words."""
+    words = []
+    for rule in metadata:
+        match rule:
+            case Ge(ge=least):
+                words.append(f"at least {least}")
+            case Gt(gt=least):
+                words.append(f"more than {least}")
+            case Le(le=most):
+                words.append(f"at most {most}")
+            case Lt(lt=most):
+                words.append(f"less than {most}")
+            case MinLen(min_length=least):
+                words.append(f"at least {least} characters")
+            case MaxLen(max_length=most):
+                words.append(f"at most {most} characters")
+    return ", ".join(words)
+
+
+def _commands() -> str:
+    """Every command as Typer describes it, without its lists of commands, which repeat the headings cut short."""
+    command = typer.main.get_command(app)
+    context = typer.Context(command, info_name="mediascribe", **command.context_settings)
+    text = get_docs_for_click(obj=command, ctx=context, name="mediascribe", title="Commands")
+    below = re.sub(r"\*\*Commands\*\*:\n\n(?:\* .*\n)+\n", "", text)
+    return below.replace("# Commands", "## `mediascribe`", 1).strip()
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([_NOTE, f"# {title}", *(part for part in parts if part)]) + "\n"
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What the generated reference pages say beyond what the code itself says. A test holds the tables complete."""
+
+from collections.abc import Mapping
+
+from models.failures import FailureCode
+
+UNITS: Mapping[str, str] = {
+    "_seconds": "seconds",
+    "_bytes": "bytes",
+    "_pixels": "pixels",
+    "_usd": "US dollars",
+}
+"""Ending of a setting's name -> its unit."""
+
+COMPUTED_DEFAULTS: Mapping[str, str] = {"decoder_processes": "number of processors, at most 8"}
+"""Settings whose default depends on the machine."""
+
+GOOGLE_VARIABLES: Mapping[str, str] = {
+    "GEMINI_API_KEY": "Key of the Gemini API, or of Vertex with a key.",
+    "GOOGLE_API_KEY": "The same; wins where both are set.",
+    "GOOGLE_GEMINI_BASE_URL": "Another address in place of Google's, such as that of the simulator.",
+    "GOOGLE_VERTEX_BASE_URL": "The same for Vertex.",
+    "GOOGLE_GENAI_USE_VERTEXAI": "`true` or `1`: ask Vertex instead of the Gemini API.",
+    "GOOGLE_GENAI_API_VERSION": "Version of the API; `v1`, with Vertex `v1beta1`, if not given.",
+    "GOOGLE_CLOUD_PROJECT": "Project for Vertex; credentials are found by Google's own lookup. Wins over a key.",
+    "GOOGLE_CLOUD_LOCATION": "Location for Vertex; `global` if not given.",
+}
+
+_FILE = "Correct the file or the path, then retry."
+_ITSELF = "Nothing: it is tried again by itself. If it stays, look at `mediascribe jobs show ID`."
+_MODEL = "Retry; if it stays, another model or prompt may help."
+_RESERVED = "This version does not raise it."
+
+FAILURES: Mapping[FailureCode, tuple[str, str]] = {
+    FailureCode.SOURCE_NOT_FOUND: ("There is no file at the path, seen from the worker.", _FILE),
+    FailureCode.SOURCE_FORBIDDEN: (
+        "The worker may not read it, or it is a folder, a device, a pipe or a remote address.",
+        "Change its permissions, or name a regular file that the worker can read; then retry.",
+    ),
+    FailureCode.SOURCE_UNREACHABLE: ("The disk or the mount did not answer.", _ITSELF),
+    FailureCode.SOURCE_EXPIRED: ("A link to the source is no longer valid.", _RESERVED),
+    FailureCode.SOURCE_CHANGED: ("The file changed while it was read.", "Nothing, if its writer finishes soon."),
+    FailureCode.MEDIA_EMPTY: ("The file has no bytes, or the recording no samples.", "Copy or record it again."),
+    FailureCode.MEDIA_UNSUPPORTED: (
+        "Neither a known picture nor a known recording, or not of the kind that was asked for.",
+        "Convert it, or ask for the other kind.",
+    ),
+    FailureCode.MEDIA_CORRUPT: ("The file is damaged and cannot be decoded.", "Copy or export it again."),
+    FailureCode.MEDIA_TOO_LARGE: (
+        "More bytes or pixels than allowed, or more memory needed than a decoder may use.",
+        "Make it smaller, or raise `MEDIASCRIBE_MAX_SOURCE_BYTES`, `_MAX_PICTURE_PIXELS`, `_DECODER_MEMORY_BYTES`.",
+    ),
+    FailureCode.MEDIA_TOO_LONG: (
+        "The recording is longer than allowed.",
+        "Cut it, or raise `MEDIASCRIBE_MAX_RECORDING_SECONDS`.",
+    ),
+    FailureCode.MEDIA_TOO_SHORT: ("The recording lasts less than a tenth of a second.", "Record it again."),
+    FailureCode.MEDIA_NO_AUDIO: ("The file has no sound track.", "Nothing: there is nothing to transcribe."),
+    FailureCode.DECODER_CRASHED: (
+        "The decoding process died on this item.",
+        "Convert the item if it stays; report it.",
+    ),
+    FailureCode.DECODER_TIMEOUT: (
+        "Decoding took longer than allowed.",
+        "Raise `MEDIASCRIBE_DECODER_TIMEOUT_SECONDS`, or convert the item.",
+    ),
+    FailureCode.GEMINI_REJECTED: (
+        "Gemini refused the request as it was.",
+        "Read what Gemini said in the message; correct the item or its options and submit anew.",
+    ),
+    FailureCode.GEMINI_AUTH: (
+        "The key, the project, its billing or its region is refused. The lane pauses; no job fails.",
+        "Set the right key and start the workers anew: they open the lane. It is also tried again every five minutes.",
+    ),
+    FailureCode.GEMINI_MODEL_NOT_FOUND: (
+        "There is no such model under this address and version. The lane pauses; no job fails.",
+        "Correct the model's name; cancel the jobs that name the wrong one. The lane is tried again every five minutes.",
+    ),
+    FailureCode.GEMINI_QUOTA: (
+        "The quota is used up (HTTP 429). The lane pauses for as long as Gemini says; no attempt is spent.",
+        "Wait; or ask Google for more, or lower `MEDIASCRIBE_CONCURRENCY`.",
+    ),
+    FailureCode.GEMINI_UNAVAILABLE: ("Gemini or the way to it is down or overloaded.", _ITSELF),
+    FailureCode.GEMINI_TIMEOUT: (
+        "No answer came in time.",
+        "Raise `MEDIASCRIBE_CALL_TIMEOUT_SECONDS`, or shorten `MEDIASCRIBE_CLIP_SECONDS`, if it stays.",
+    ),
+    FailureCode.GEMINI_BLOCKED: ("Gemini withholds an answer about this item.", "Nothing: it will not answer."),
+    FailureCode.GEMINI_RECITATION: ("The answer came too close to a known work, and was stopped.", _MODEL),
+    FailureCode.GEMINI_TRUNCATED: (
+        "The answer ended before it was complete.",
+        "Shorten `MEDIASCRIBE_CLIP_SECONDS` if it stays.",
+    ),
+    FailureCode.GEMINI_EMPTY: ("The answer has no text.", _MODEL),
+    FailureCode.GEMINI_INVALID_OUTPUT: ("The answer is not of the form that was asked for.", _MODEL),
+    FailureCode.GEMINI_DEGENERATE: ("The answer repeats itself without end.", _MODEL),
+    FailureCode.GEMINI_NOT_HEARD: (
+        "Gemini answered without having taken in the sound; such a transcript is invented.",
+        _MODEL,
+    ),
+    FailureCode.BUDGET_EXCEEDED: ("A spend limit is reached.", _RESERVED),
+    FailureCode.DEADLINE_EXCEEDED: (
+        "The job did not begin before its deadline.",
+        "Deadlines cannot be set in this version.",
+    ),
+    FailureCode.WORKER_LOST: (
+        "The worker process died while it ran the job, five times, the last three with the job alone in it.",
+        "Look at the media item and at the memory of the machine before you retry.",
+    ),
+    FailureCode.INVALID_OPTIONS: (
+        "An option is unknown or out of range; the message names it.",
+        "Correct it and submit anew.",
+    ),
+    FailureCode.INTERNAL: ("A fault of mediascribe.", "Report it with the worker's log."),
+}
+"""What happened, and what to do."""
