@@ -66,7 +66,7 @@ def totals_shape(totals: Totals) -> JsonObject:
     return {
         "total": totals.total,
         "done": totals.done,
-        "by_state": {str(state): count for state, count in totals.by_state.items()},
+        "states": {str(state): count for state, count in totals.by_state.items()},
         "finished_last_minute": totals.finished_last_minute,
         "oldest_queued_seconds": totals.oldest_queued_seconds,
         "reused": totals.reused,

@@ -1,0 +1,1 @@
+"""The command line: the same verbs as the API, from a shell. Data on stdout, everything else on stderr."""

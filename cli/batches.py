@@ -1,0 +1,113 @@
+"""Making the batch of a `run`, so that the same command finds it again: what is done is kept, the rest goes on."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from cli.files import MediaFile
+from models.database import Database
+from models.state import FINAL, LIVE, JobState
+from models.store import admin, queries
+from models.store.queries import JobFilter, JobView
+from models.store.submit import NewBatch
+from worker.settings import Settings
+from worker.submit import Item, accept, local_source
+
+SLICE = 10_000
+"""Jobs accepted in one transaction."""
+PAGE = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a `run` asks for."""
+
+    paths: tuple[str, ...]
+    kind: str
+    model: str
+    language: str | None
+    prompt: str | None
+    force: bool
+
+    def batch_key(self) -> str:
+        """The same for the same question about the same paths; never the same where new answers are wanted."""
+        where = sorted({local_source(path) for path in self.paths})
+        words = json.dumps([where, self.kind, self.model, self.language, self.prompt])
+        key = "run:" + hashlib.sha256(words.encode()).hexdigest()
+        return f"{key}:{uuid4().hex}" if self.force else key
+
+    def options(self) -> dict[str, str]:
+        """The options of each job."""
+        given = {"language": self.language, "prompt": self.prompt}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """The batch, and which of its jobs this command is about."""
+
+    batch_id: str
+    job_ids: frozenset[str]
+    done_before: int
+    """Jobs that an earlier run had done already."""
+    retried: int
+    """Jobs that had failed or were cancelled, and are tried again."""
+
+
+def accept_run(database: Database, settings: Settings, asked: Asked, media: Sequence[MediaFile]) -> Accepted:
+    """Store a job for each file that has none yet, and queue again what may succeed now.
+
+    Raises RefusedError, DatabaseUnavailableError.
+    """
+    key = asked.batch_key()
+    batch = NewBatch(name=f"run {asked.paths[0]}"[:200], idempotency_key=key)
+    items = [
+        Item(
+            kind=file.kind, source=file.path, options=asked.options(), model=asked.model, idempotency_key=file.key(key),
+            reuse=not asked.force,
+        )
+        for file in media
+    ]  # fmt: skip
+    ids: set[str] = set()
+    new: set[str] = set()
+    batch_id = ""
+    for start in range(0, len(items), SLICE):
+        submission = accept(database, settings, batch, items[start : start + SLICE])
+        batch_id = submission.batch_id
+        ids.update(submission.job_ids)
+        new |= submission.new
+    known = [view for view in pages(database, JobFilter(batch_id=batch_id)) if view.id not in new]
+    # Files that are gone or have changed since: their old jobs would only be paid for in vain.
+    admin.cancel(database, [view.id for view in known if view.id not in ids and view.state in LIVE])
+    again = [view.id for view in known if view.id in ids and may_succeed_now(view)]
+    retried = admin.retry(database, again)
+    done = sum(view.id in ids and view.state is JobState.SUCCEEDED for view in known)
+    return Accepted(batch_id=batch_id, job_ids=frozenset(ids), done_before=done, retried=len(retried))
+
+
+def may_succeed_now(view: JobView) -> bool:
+    """Is the job ended without success, in a way that another try may mend?"""
+    if view.state is JobState.CANCELLED:
+        return True
+    return view.state in FINAL and view.state is not JobState.SUCCEEDED and bool(view.error_retryable)
+
+
+def pages(database: Database, wanted: JobFilter) -> Iterator[JobView]:
+    """All matching jobs without their outputs, newest first."""
+    before: str | None = None
+    while True:
+        views = queries.list_jobs(database, wanted, limit=PAGE, before=before)
+        yield from views
+        if len(views) < PAGE:
+            return
+        before = views[-1].id
+
+
+def with_outputs(database: Database, ids: Sequence[str]) -> Iterator[JobView]:
+    """The jobs with their outputs, in this order, a page in memory at a time."""
+    for start in range(0, len(ids), PAGE):
+        part = ids[start : start + PAGE]
+        found = queries.get_jobs(database, part)
+        yield from (found[job_id] for job_id in part if job_id in found)

@@ -1,0 +1,106 @@
+"""Waiting until a batch is done: looks a few times a second, shows where it stands, and knows when waiting is no use.
+
+A wrong key or a missing model stops the waiting: nothing of the lane can go on before somebody mends it. Spent quota
+does not: it comes back by itself.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cli.exits import Exit
+from cli.progress import Display, Standing
+from cli.signals import Stop
+from models.database import Database
+from models.failures import FailureCode
+from models.state import LIVE, JobState
+from models.store import queries, reports
+from models.store.queries import JobFilter
+from models.store.reports import LaneView, Totals
+
+LOOK_SECONDS = 0.25
+"""Least time between two looks."""
+COST_OF_LOOKING = 20
+"""Looking takes at most this fraction of the time: a batch of a million is counted less often."""
+HOPELESS = frozenset({FailureCode.GEMINI_AUTH, FailureCode.GEMINI_MODEL_NOT_FOUND})
+FAILED = (JobState.FAILED, JobState.PARTIAL)
+MOST_IN_HAND = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """Why the waiting ended. `OK` means that every job of the batch is in a final state."""
+
+    code: Exit
+    words: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """What is waited for."""
+
+    batch_id: str
+    lane: str
+    has_recordings: bool
+    baseline: Totals
+    """The batch before the work began: what it had cost by then."""
+
+
+def wait_for(
+    database: Database, watch: Watch, *, stop: Stop, shown: Display, timeout_seconds: float | None = None
+) -> Ended:
+    """Wait until the batch is done, or it is no use, or somebody asks to leave, or the time is up.
+
+    Raises DatabaseUnavailableError.
+    """
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    while True:
+        before = time.monotonic()
+        totals = reports.totals(database, JobFilter(batch_id=watch.batch_id))
+        if totals.done == totals.total:
+            return Ended(code=Exit.OK)
+        paused = [lane for lane in reports.paused_lanes(database) if lane.name == watch.lane]
+        shown.show(_standing(database, watch, totals, paused))
+        if stop.asked:
+            return Ended(code=Exit.INTERRUPTED)
+        if paused and paused[0].code in HOPELESS:
+            return Ended(code=Exit.NOT_ALLOWED, words=paused[0].reason or str(paused[0].code))
+        if deadline is not None and time.monotonic() >= deadline:
+            return Ended(code=Exit.TIMED_OUT)
+        stop.wait(max(LOOK_SECONDS, COST_OF_LOOKING * (time.monotonic() - before)))
+
+
+def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence[LaneView]) -> Standing:
+    return Standing(
+        done=totals.done,
+        total=totals.total,
+        failed=sum(totals.by_state[state] for state in FAILED),
+        cost_usd=totals.cost_usd - watch.baseline.cost_usd,
+        clips=_clips_in_hand(database, watch.batch_id) if watch.has_recordings else None,
+        note=_pause_words(paused[0]) if paused else "",
+    )
+
+
+def _clips_in_hand(database: Database, batch_id: str) -> tuple[int, int] | None:
+    """Done and all clips of the recordings that have begun; None where none has."""
+    total = done = 0
+    for state in LIVE:
+        wanted = JobFilter(batch_id=batch_id, state=state, kind="transcribe")
+        for view in queries.list_jobs(database, wanted, limit=MOST_IN_HAND):
+            begun = state is JobState.RUNNING or view.progress_done > 0
+            done += view.progress_done if begun else 0
+            total += view.progress_total if begun else 0
+    return (done, total) if total else None
+
+
+def _pause_words(lane: LaneView) -> str:
+    what = "waiting for quota" if lane.code == FailureCode.GEMINI_QUOTA else f"{lane.name} is paused"
+    until = "" if lane.paused_until is None else f" until {local_time(lane.paused_until)}"
+    return f"{what}{until} ({lane.reason or lane.code})"
+
+
+def local_time(moment: datetime) -> str:
+    """The time of day here, with the date where it is another day."""
+    local, today = moment.astimezone(), datetime.now().astimezone().date()
+    return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M:%S}"

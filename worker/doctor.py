@@ -1,0 +1,185 @@
+"""Is everything there that the work needs? Each check looks at the real thing, is bounded in time, and says what to do.
+
+Nothing is changed and nothing is paid for: the database is only read, the broker only connected to, Gemini only asked
+for the list of its models. The codecs are tried by decoding small files in a real decoding process.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.failures import FailureError
+from worker.settings import LoadedSettings, Settings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+LEAST_FREE_BYTES = 1 << 30
+MOST_CLOCK_SECONDS = 5.0
+BROKER_SECONDS = 3.0
+CODEC_SECONDS = 30.0
+
+
+class Trouble(StrEnum):
+    """What kind of thing is wrong; decides the exit code."""
+
+    SETTING = "setting"
+    AWAY = "away"
+    NOT_ALLOWED = "not_allowed"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    name: str
+    words: str
+    """What is there, or what to do."""
+    trouble: Trouble | None = None
+
+
+def examine(loaded: LoadedSettings) -> Iterator[Finding]:
+    """Every check, one after the other, each as soon as it is done; none raises."""
+    settings = loaded.settings
+    checks: list[tuple[str, Callable[[], Finding]]] = [
+        ("database", lambda: check_database(settings)),
+        ("broker", lambda: check_broker(settings)),
+        ("gemini", lambda: check_gemini(loaded)),
+        ("codecs", lambda: check_codecs(settings)),
+        ("disk", lambda: check_disk(settings)),
+        ("clock", lambda: check_clock(settings)),
+    ]
+    for name, check in checks:
+        try:
+            yield check()
+        except Exception as error:  # noqa: BLE001 - the doctor examines whatever is broken
+            yield Finding(name=name, words=f"{type(error).__name__}: {error}", trouble=Trouble.MACHINE)
+
+
+def check_database(settings: Settings) -> Finding:
+    """Does it answer, and has it our tables?"""
+    import migrations
+    from models.database import DatabaseUnavailableError, DatabaseUrlError, open_database, sqlite_path
+
+    try:
+        url = settings.resolved_database_url()
+        path, needed = sqlite_path(url), migrations.newest_revision()
+        if path is not None and not path.exists():
+            return Finding(name="database", words=f"{path} does not exist yet; the first command that stores makes it")
+        database = open_database(url, pool_size=1)
+        try:
+            stored = migrations.stored_revision(database)
+        finally:
+            database.close()
+    except DatabaseUrlError as error:
+        return Finding(name="database", words=str(error), trouble=Trouble.SETTING)
+    except DatabaseUnavailableError as error:
+        return Finding(name="database", words=f"{error}; start it, or correct the address", trouble=Trouble.AWAY)
+    if stored == needed:
+        return Finding(name="database", words=f"{database.dialect}, revision {stored}")
+    words = f"revision {stored or 'none'}, but {needed} is needed; run: mediascribe db upgrade"
+    return Finding(name="database", words=words, trouble=Trouble.AWAY)
+
+
+def check_broker(settings: Settings) -> Finding:
+    """Does it take a connection?"""
+    if settings.embedded:
+        return Finding(name="broker", words="none set: embedded mode")
+    from worker.broker import build_app
+
+    try:
+        with build_app(settings).connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+    except Exception as error:  # noqa: BLE001 - every transport has errors of its own
+        words = f"does not answer ({error}); start it, or correct MEDIASCRIBE_BROKER_URL"
+        return Finding(name="broker", words=words, trouble=Trouble.AWAY)
+    return Finding(name="broker", words="answers")
+
+
+def check_gemini(loaded: LoadedSettings) -> Finding:
+    """Does Gemini take our key? Costs nothing."""
+    from gemini.client import GeminiClient, connection_from_environment
+
+    async def ask() -> Any:
+        client = GeminiClient(connection_from_environment(loaded.gemini))
+        try:
+            return await client.check()
+        finally:
+            await client.aclose()
+
+    try:
+        failure = asyncio.run(ask())
+    except FailureError as error:
+        failure = error.failure
+    except ValueError as error:
+        return Finding(name="gemini", words=str(error), trouble=Trouble.SETTING)
+    if failure is None:
+        where = loaded.gemini.get("GOOGLE_GEMINI_BASE_URL")
+        return Finding(name="gemini", words="the key is accepted" + (f" at {where}" if where else ""))
+    trouble = Trouble.NOT_ALLOWED if failure.pauses_lane else Trouble.AWAY
+    return Finding(name="gemini", words=failure.message, trouble=trouble)
+
+
+def check_codecs(settings: Settings) -> Finding:
+    """Do pictures and sound of the common kinds decode, in a decoding process as it is used at work?"""
+    from media.sandbox import Sandbox, SandboxLimits
+    from tasks.base import MediaLimits
+    from tasks.registry import KINDS
+    from worker.doctor_samples import samples
+
+    sandbox = Sandbox(1, SandboxLimits(max_memory_bytes=settings.decoder_memory_bytes))
+    with tempfile.TemporaryDirectory() as folder:
+        begun: dict[str, Future[Any]] = {}
+        for (kind, name), data in samples().items():
+            path = Path(folder) / name
+            path.write_bytes(data)
+            arguments = (str(path), folder, MediaLimits())
+            begun[name] = sandbox.submit(KINDS[kind].prepare, *arguments, timeout_seconds=CODEC_SECONDS)
+        failed = [f"{name}: {error}" for name, future in begun.items() if (error := future.exception()) is not None]
+        sandbox.close()
+    if failed:
+        words = f"{'; '.join(failed)}; install the locked versions again (make venv)"
+        return Finding(name="codecs", words=words, trouble=Trouble.MACHINE)
+    return Finding(name="codecs", words=", ".join(begun))
+
+
+def check_disk(settings: Settings) -> Finding:
+    """Is there room for the data of the embedded mode and for clips?"""
+    place = settings.home.absolute()
+    while not place.exists():
+        place = place.parent
+    free = min(shutil.disk_usage(place).free, shutil.disk_usage(tempfile.gettempdir()).free)
+    words = f"{free / (1 << 30):.1f} GiB free"
+    if free < LEAST_FREE_BYTES:
+        words = f"only {words} in {place} and {tempfile.gettempdir()}; make room"
+        return Finding(name="disk", words=words, trouble=Trouble.MACHINE)
+    return Finding(name="disk", words=words)
+
+
+def check_clock(settings: Settings) -> Finding:
+    """Does this machine agree with the database about the time? Leases do not depend on it, people who read logs do."""
+    from models.database import DatabaseUnavailableError, open_database, sqlite_path
+
+    url = settings.resolved_database_url()
+    if sqlite_path(url) is not None:
+        return Finding(name="clock", words="SQLite uses this machine's own")
+    database = open_database(url, pool_size=1)
+    try:
+        with database.read() as connection:
+            theirs: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    except DatabaseUnavailableError:
+        return Finding(name="clock", words="unknown: the database does not answer", trouble=Trouble.AWAY)
+    finally:
+        database.close()
+    apart = abs((datetime.now(UTC) - theirs).total_seconds())
+    if apart > MOST_CLOCK_SECONDS:
+        words = f"{apart:.0f} s apart from the database's; set this machine's clock by NTP"
+        return Finding(name="clock", words=words, trouble=Trouble.MACHINE)
+    return Finding(name="clock", words=f"{apart:.1f} s apart from the database's")
