@@ -62,8 +62,8 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 
 _CLIENT_ERRORS = frozenset(range(400, 500))
-_FIX_KEY = "Set GEMINI_API_KEY to a valid key of a project that may use the Gemini API, then resume the lane."
-_FIX_ACCOUNT = "Put the project's billing or region right in Google AI Studio, then resume the lane."
+_FIX_KEY = "Set GEMINI_API_KEY to a valid key of a project that may use the Gemini API; the lane opens again by itself, or when a worker starts."
+_FIX_ACCOUNT = "Put the project's billing or region right in Google AI Studio; the lane opens again by itself, or when a worker starts."
 _TRY_LATER = "It is tried again later."
 
 RULES: tuple[Rule, ...] = (
@@ -95,7 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         http=frozenset({404}),
         code=FailureCode.GEMINI_MODEL_NOT_FOUND,
-        advice="Check the model's name, the API version and GOOGLE_GEMINI_BASE_URL, then resume the lane.",
+        advice="Check the model's name, the API version and GOOGLE_GEMINI_BASE_URL; the lane opens again by itself, or when a worker starts.",
         pauses_lane=True,
     ),
     Rule(
@@ -212,8 +212,10 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
     unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)
     lost = (httpx2.HTTPError, google_auth.TransportError, OSError)
     garbled = (json.JSONDecodeError, UnicodeDecodeError, UnknownApiResponseError)
-    address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL, then resume the lane."
-    credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY, then resume the lane."
+    address = (
+        "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL; the lane opens again by itself, or when a worker starts."
+    )
+    credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY; the lane opens again by itself, or when a worker starts."
     auth, rejected = FailureCode.GEMINI_AUTH, FailureCode.GEMINI_REJECTED
     return (
         ExceptionRule(types=late, code=FailureCode.GEMINI_TIMEOUT, words="no answer came in time"),
@@ -263,7 +265,7 @@ def _failure_of_ending(reply: Reply, model: str) -> Failure | None:
         words = f"{model} refused the question ({one_line(reply.block_reason)}). It will not answer for this item."
         return failure(FailureCode.GEMINI_BLOCKED, words)
     if finish == "PUP_LIMITED_DISABLED":
-        words = f"Google has restricted the account ({finish}). Resolve it with Google, then resume the lane."
+        words = f"Google has restricted the account ({finish}). Resolve it with Google; the lane opens again by itself, or when a worker starts."
         return failure(FailureCode.GEMINI_AUTH, words, pauses_lane=True)
     if finish not in {"STOP", ""}:
         code, what = FINISH_REASONS.get(finish, _UNUSABLE)

@@ -68,12 +68,12 @@ class Answer(Base):
     """
 
     __tablename__ = "answer"
-    __table_args__ = (Index("ix_answer_job", "job_id"),)
+    __table_args__ = (Index("ix_answer_clip", "owner", "clip_hash"),)
 
-    owner: Mapped[str] = mapped_column(String(200), primary_key=True)
+    job_id: Mapped[str] = mapped_column(TypedId("job"), ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
     clip_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     """SHA-256 of the job's question and the clip's bounds."""
-    job_id: Mapped[str] = mapped_column(TypedId("job"), ForeignKey("job.id", ondelete="CASCADE"))
+    owner: Mapped[str] = mapped_column(String(200))
     model_version: Mapped[str | None] = mapped_column(String(200))
     answer: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -24,7 +24,7 @@ from media.source import LocalFile, open_local
 from models.failures import Failure, FailureCode, FailureError, failure
 from models.ids import new_id
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Record
-from models.store.answers import StoredAnswer, StoredResult
+from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared, hash_clip, hash_question, read_options
 from tasks.registry import find_kind
 from worker.grouping import Grouper
@@ -48,7 +48,7 @@ class Tools:
     """Returns when a call may begin; raises FailureError when none may any more (the worker leaves, its lease ended)."""
     records: Grouper[Record, bool]
     results: Grouper[tuple[str, str], StoredResult | None]
-    answers: Grouper[tuple[str, str], StoredAnswer | None]
+    answers: Grouper[WantedAnswer, StoredAnswer | None]
     scratch: Path
 
 
@@ -131,11 +131,17 @@ async def prepare(work: Work, tools: Tools) -> None:
 async def recall(work: Work, tools: Tools) -> None:
     """Use the paid answers that an earlier attempt left behind."""
     assert work.prepared is not None
-    hashes = [hash_clip(work.question_hash, clip) for clip in work.prepared.clips]
-    interrupted = work.job.claim > 1 or len(hashes) > 1
-    if not interrupted or not work.job.reuse:
+    first_of_its_kind = work.job.claim == 1 and (len(work.prepared.clips) == 1 or not work.job.reuse)
+    if first_of_its_kind:
         return
-    found = await asyncio.gather(*(tools.answers.ask((work.job.owner, clip_hash)) for clip_hash in hashes))
+    wanted = [
+        WantedAnswer(
+            owner=work.job.owner, clip_hash=hash_clip(work.question_hash, clip),
+            job_id=None if work.job.reuse else work.job.id,
+        )
+        for clip in work.prepared.clips
+    ]  # fmt: skip
+    found = await asyncio.gather(*(tools.answers.ask(answer) for answer in wanted))
     for clip, stored in zip(work.prepared.clips, found, strict=True):
         if stored is not None:
             work.answers[clip.index] = stored.answer
@@ -235,12 +241,18 @@ def _call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
     used = call.usage or Usage()
     cost = _cost(call, used) if call.usage else None
     return CallRecord(
-        id=new_id("cal"), clip=clip.index, model=call.model, model_version=call.model_version,
-        http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id, failure=why,
+        id=new_id("cal"), clip=clip.index, model=call.model, model_version=_cut(call.model_version, 200),
+        http_status=call.http_status, finish_reason=_cut(call.finish_reason, 50), response_id=_cut(call.response_id, 200),
+        failure=why,
         input_tokens=used.input_tokens, output_tokens=used.output_tokens, thinking_tokens=used.thinking_tokens,
         cached_tokens=used.cached_tokens, input_by_modality=used.input_by_modality, cost_usd=cost,
         duration_seconds=round(call.duration_seconds, 4),
     )  # fmt: skip
+
+
+def _cut(text: str | None, most: int) -> str | None:
+    """What comes from outside is as long as it likes; columns are not."""
+    return None if text is None else text[:most]
 
 
 def _cost(call: Call, used: Usage) -> Decimal | None:

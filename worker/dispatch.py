@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from typing import Protocol
 
 import structlog
@@ -142,13 +141,13 @@ class Feeder:
         """Claim kept jobs while there is room."""
         taken = 0
         with self._keeping:
-            while self._kept and (room := self._runner.free):
-                ids = [self._kept.popleft() for _ in range(min(room, len(self._kept)))]
-                taken += self._runner.take(partial(self._claim, ids), len(ids))
+            while self._kept and self._runner.free:
+                taken += self._runner.take(self._claim_kept, len(self._kept))
         return taken
 
-    def _claim(self, ids: Sequence[str], room: int) -> list[ClaimedJob]:
-        return dispatch.claim(self._database, ids[:room], worker_id=self._worker_id, lease_seconds=self._lease_seconds)
+    def _claim_kept(self, room: int) -> list[ClaimedJob]:
+        ids = [self._kept.popleft() for _ in range(room)]
+        return dispatch.claim(self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds)
 
     def _feed(self, *, lost_after_seconds: float | None) -> int:
         return self._runner.take(

@@ -47,6 +47,8 @@ class _Running:
     job: ClaimedJob
     task: asyncio.Task[None] | None = None
     work: Work | None = None
+    begun: bool = False
+    """Its task has made a first step: a task that is cancelled before would never run at all."""
     stop: StopReason | None = None
     ending: bool = False
     """Its end is being recorded: nothing stops it any more."""
@@ -125,9 +127,9 @@ class Runner:
 
     # Stopping
 
-    def stop_jobs(self, ids: Iterable[str], reason: StopReason) -> None:
-        """Stop these jobs, where they are still in hand."""
-        self._loop.call_soon_threadsafe(self._stop_all, frozenset(ids), reason)
+    def stop_jobs(self, claims: Iterable[tuple[str, int]], reason: StopReason) -> None:
+        """Stop these jobs, by id and claim, where they are still in hand."""
+        self._loop.call_soon_threadsafe(self._stop_all, list(claims), reason)
 
     def drain(self) -> None:
         """Take nothing more; give back at once what is not in a call. Calls in flight go on."""
@@ -139,7 +141,7 @@ class Runner:
         """After `drain`: wait for the calls in flight, then give the rest back; was everything recorded?"""
         if self.wait_until_idle(timeout_seconds=grace_seconds):
             return True
-        self.stop_jobs([job_id for job_id, _ in self._running.copy()], StopReason.LEAVING)
+        self.stop_jobs(self._running.copy(), StopReason.LEAVING)
         return self.wait_until_idle(timeout_seconds=LAST_RECORD_SECONDS)
 
     def wait_until_idle(self, *, timeout_seconds: float | None = None) -> bool:
@@ -172,11 +174,15 @@ class Runner:
                 self._release(1)
 
     async def _run_guarded(self, running: _Running) -> None:
+        running.begun = True
+        if running.stop is not None:
+            await self._record(running, _stopped_by(running))
+            return
         try:
             running.work = begin(running.job)
             outcome = await carry_out(running.work, self._tools)
         except asyncio.CancelledError:
-            await self._record(running, _ENDING_OF[running.stop] if running.stop else None)
+            await self._record(running, _stopped_by(running))
             return
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too
             outcome = Outcome(failures=[failure_of(error)])
@@ -202,10 +208,10 @@ class Runner:
                 reason=why and why.message,
             )
 
-    def _stop_all(self, ids: frozenset[str], reason: StopReason) -> None:
-        for running in self._running.values():
-            if running.job.id in ids:
-                _stop(running, reason)
+    def _stop_all(self, claims: list[tuple[str, int]], reason: StopReason) -> None:
+        for claim in claims:
+            if claim in self._running:
+                _stop(self._running[claim], reason)
 
     def _stop_waiting(self) -> None:
         for running in self._running.values():
@@ -234,10 +240,16 @@ class Runner:
         return 0 if self._draining else self.slots - self._taken
 
 
+def _stopped_by(running: _Running) -> Ending | None:
+    """How a job ends that was stopped from outside; None where nothing is to be recorded."""
+    return _ENDING_OF[running.stop] if running.stop else None
+
+
 def _stop(running: _Running, reason: StopReason) -> None:
     if not running.ending and running.stop is None and running.task is not None:
         running.stop = reason
-        running.task.cancel()
+        if running.begun:
+            running.task.cancel()
 
 
 _ENDING_OF: dict[StopReason, Ending | None] = {

@@ -24,8 +24,14 @@ class Grouper(Generic[Item, Answer]):
         executor: Executor,
         wait_seconds: float,
         most: int,
+        hopeless: type[Exception] | tuple[type[Exception], ...] = (),
     ) -> None:
-        """`handle` gets at most `most` items and returns as many answers, in order; it runs on the executor."""
+        """`handle` gets at most `most` items and returns as many answers, in order; it runs on the executor.
+
+        A group that raises is handled again item by item, unless what it raised is `hopeless` for each of them. What
+        `handle` does must therefore be safe to repeat.
+        """
+        self._hopeless = hopeless
         self._handle = handle
         self._executor = executor
         self._wait_seconds = wait_seconds
@@ -51,14 +57,21 @@ class Grouper(Generic[Item, Answer]):
             self._handling = None
 
     async def _handle_group(self, group: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
+        """Answer a group; where it cannot be handled together, each item alone, so that one harms no other."""
         loop = asyncio.get_running_loop()
         try:
-            answers = await loop.run_in_executor(self._executor, self._handle, [item for item, _ in group])
+            items = [item for item, _ in group]
+            answers = await loop.run_in_executor(self._executor, self._handle, items)
+            answered = list(zip(group, answers, strict=True))
         except Exception as error:  # noqa: BLE001 - every asker gets it
+            if len(group) > 1 and not isinstance(error, self._hopeless):
+                for one in group:
+                    await self._handle_group([one])
+                return
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), answer in zip(group, answers, strict=True):
+        for (_, future), answer in answered:
             if not future.done():
                 future.set_result(answer)

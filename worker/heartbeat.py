@@ -61,6 +61,6 @@ class Heartbeat:
             self._database, self._worker_id, held, lease_seconds=self._lease_seconds, draining=self._runner.draining
         )
         self._runner.alive_until(before + self._lease_seconds)
-        own = {job.job_id for job in found}
-        self._runner.stop_jobs([job_id for job_id in held if job_id not in own], StopReason.LOST)
-        self._runner.stop_jobs([job.job_id for job in found if job.cancel_requested], StopReason.CANCELLED)
+        own = {(job.job_id, job.claim) for job in found}
+        self._runner.stop_jobs(held.items() - own, StopReason.LOST)
+        self._runner.stop_jobs([(job.job_id, job.claim) for job in found if job.cancel_requested], StopReason.CANCELLED)

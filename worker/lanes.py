@@ -23,6 +23,7 @@ LONGEST_PAUSE_SECONDS = 26 * 3_600.0
 class _Pause:
     until: float
     failure: Failure
+    published: bool = False
 
 
 class Lanes:
@@ -59,11 +60,16 @@ class Lanes:
             admin.pause_lane(self._database, lane, code=failure.code, reason=failure.message, seconds=seconds)
         except DatabaseUnavailableError:
             return
+        pause = self._paused.get(lane)
+        if pause is not None:
+            self._paused[lane] = replace(pause, published=True)
 
     def refresh(self) -> None:
         """Forget the pauses that somebody has ended. Blocking; raises DatabaseUnavailableError."""
-        if not self._paused:
+        published = [lane for lane, pause in self._paused.copy().items() if pause.published]
+        if not published:
             return
         still = {lane.name for lane in reports.paused_lanes(self._database)}
-        for lane in [lane for lane in self._paused if lane not in still]:
-            self._paused.pop(lane, None)
+        for lane in published:
+            if lane not in still:
+                self._paused.pop(lane, None)

@@ -28,6 +28,7 @@ def read_item(
 
     The task id is the job's `client_ref` and makes the submission idempotent.
     """
+    extra = {name: value for name, value in extra.items() if value is not None}
     unknown = sorted(set(extra) - _EXTRA)
     if unknown:
         raise _refused(unknown[0], f"is no argument of mediascribe.{kind}; it takes source, options, {_list(_EXTRA)}")
@@ -37,6 +38,10 @@ def read_item(
         raise _refused("options", "must be an object of names and values")
     if not isinstance(extra.get("metadata", {}), Mapping):
         raise _refused("metadata", "must be an object of names and values")
+    if not isinstance(extra.get("model", ""), str):
+        raise _refused("model", "must be a name, as text")
+    if not isinstance(extra.get("owner", ""), str):
+        raise _refused("owner", "must be a name, as text")
     if not isinstance(extra.get("priority", 0), int):
         raise _refused("priority", "must be a whole number")
     return Item(

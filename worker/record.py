@@ -14,7 +14,7 @@ import structlog
 
 from models.database import Database, DatabaseUnavailableError
 from models.moves import Record
-from models.store.answers import StoredAnswer, StoredResult, find_answers, find_results
+from models.store.answers import StoredAnswer, StoredResult, WantedAnswer, find_answers, find_results
 from models.store.record import record
 from worker.grouping import Grouper
 
@@ -60,7 +60,13 @@ def record_grouper(
         after(records)
         return owned
 
-    return Grouper(patiently(store, give_up), executor=executor, wait_seconds=FLUSH_SECONDS, most=MOST_IN_GROUP)
+    return Grouper(
+        patiently(store, give_up),
+        executor=executor,
+        wait_seconds=FLUSH_SECONDS,
+        most=MOST_IN_GROUP,
+        hopeless=DatabaseUnavailableError,
+    )
 
 
 def result_grouper(
@@ -72,16 +78,18 @@ def result_grouper(
         executor=executor,
         wait_seconds=LOOK_UP_SECONDS,
         most=MOST_IN_GROUP,
+        hopeless=DatabaseUnavailableError,
     )
 
 
 def answer_grouper(
     database: Database, executor: Executor, give_up: threading.Event
-) -> Grouper[tuple[str, str], StoredAnswer | None]:
+) -> Grouper[WantedAnswer, StoredAnswer | None]:
     """Looks stored answers of clips up in groups."""
     return Grouper(
         patiently(partial(find_answers, database), give_up),
         executor=executor,
         wait_seconds=LOOK_UP_SECONDS,
         most=MOST_IN_GROUP,
+        hopeless=DatabaseUnavailableError,
     )

@@ -1,5 +1,6 @@
 """Accepting work: validate everything, then store batch and jobs in one transaction. Accepted means committed."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from tasks.registry import find_kind
 from worker.settings import Settings
 
 LONGEST_TEXT = 200
+LONGEST_KEY = 250
 PRIORITIES = range(-100, 101)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -46,6 +48,7 @@ class RefusedError(ValueError):
 
 def accept(database: Database, settings: Settings, batch: NewBatch, items: Sequence[Item]) -> Submission:
     """Accept all items or none. Raises RefusedError naming each bad item, DatabaseUnavailableError."""
+    _check_batch(batch)
     problems: dict[int, Failure] = {}
     jobs: list[NewJob] = []
     for position, item in enumerate(items):
@@ -58,6 +61,16 @@ def accept(database: Database, settings: Settings, batch: NewBatch, items: Seque
     return submit(database, batch, jobs)
 
 
+def _check_batch(batch: NewBatch) -> None:
+    try:
+        for name, text in (("owner", batch.owner), ("name", batch.name or "-"), ("key", batch.idempotency_key or "-")):
+            _check_storable(f"the batch's {name}", text)
+            if not 0 < len(text) <= LONGEST_TEXT:
+                raise _invalid(f"the batch's {name}", f"must have 1 to {LONGEST_TEXT} characters")
+    except FailureError as error:
+        raise RefusedError({0: error.failure}) from error
+
+
 def new_job(item: Item, settings: Settings) -> NewJob:
     """The job of an item. Raises FailureError(invalid_options) naming the field."""
     kind = find_kind(item.kind)
@@ -66,6 +79,12 @@ def new_job(item: Item, settings: Settings) -> NewJob:
     for name, text in (("model", model), ("client_ref", item.client_ref or "-")):
         if not 0 < len(text) <= LONGEST_TEXT:
             raise _invalid(name, f"must have 1 to {LONGEST_TEXT} characters")
+    for name in ("client_ref", "idempotency_key", "metadata", "model"):
+        _check_storable(name, getattr(item, name))
+    for name, value in item.options.items():
+        _check_storable(name, value)
+    if len(item.idempotency_key or "") > LONGEST_KEY:
+        raise _invalid("idempotency_key", f"must have at most {LONGEST_KEY} characters")
     if item.priority not in PRIORITIES:
         raise _invalid("priority", f"must lie between {PRIORITIES.start} and {PRIORITIES.stop - 1}")
     return NewJob(
@@ -84,16 +103,24 @@ def _checked_source(source: str) -> str:
     """The source, if it can be stored and read by a worker."""
     if not source:
         raise _invalid("source", "must be the path of a picture or recording")
-    try:
-        source.encode()
-    except UnicodeEncodeError as error:
-        raise _invalid("source", "is not valid Unicode; rename the file") from error
-    if "\x00" in source:
-        raise _invalid("source", "contains a NUL character")
+    _check_storable("source", source)
     scheme = _SCHEME.match(source)
     if scheme is not None and scheme[1].lower() != "file":
         raise _invalid("source", f"begins with {scheme[0]}; this version reads local files only")
     return source
+
+
+def _check_storable(name: str, value: object) -> None:
+    """Refuse what no database stores: NUL, lone surrogates, and numbers that JSON lacks."""
+    try:
+        written = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        written.encode()
+    except UnicodeEncodeError as error:
+        raise _invalid(name, "is not valid Unicode") from error
+    except (TypeError, ValueError) as error:
+        raise _invalid(name, f"cannot be stored as JSON: {error}") from error
+    if "\\u0000" in written:
+        raise _invalid(name, "contains a NUL character")
 
 
 def _invalid(name: str, words: str) -> FailureError:

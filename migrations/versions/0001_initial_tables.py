@@ -212,16 +212,16 @@ def _job() -> None:
 def _answer() -> None:
     op.create_table(
         "answer",
-        sa.Column("owner", sa.String(200), nullable=False),
-        sa.Column("clip_hash", sa.String(64), nullable=False),
         sa.Column("job_id", TypedId("job"), nullable=False),
+        sa.Column("clip_hash", sa.String(64), nullable=False),
+        sa.Column("owner", sa.String(200), nullable=False),
         sa.Column("model_version", sa.String(200)),
         sa.Column("answer", Json, nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_answer_job_id_job"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("owner", "clip_hash", name=op.f("pk_answer")),
+        sa.PrimaryKeyConstraint("job_id", "clip_hash", name=op.f("pk_answer")),
     )
-    op.create_index("ix_answer_job", "answer", ["job_id"])
+    op.create_index("ix_answer_clip", "answer", ["owner", "clip_hash"])
 
 
 def _attempt() -> None:

@@ -29,6 +29,15 @@ class StoredAnswer:
     answer: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WantedAnswer:
+    """An answer that may be stored: of any job of the owner, or of one job alone."""
+
+    owner: str
+    clip_hash: str
+    job_id: str | None = None
+
+
 def find_results(database: Database, questions: Sequence[tuple[str, str]]) -> list[StoredResult | None]:
     """For each (owner, question hash), the latest stored result. Uses ix_job_answered; owners never share."""
     latest = (
@@ -49,14 +58,14 @@ def find_results(database: Database, questions: Sequence[tuple[str, str]]) -> li
     return [found.get(question) for question in questions]
 
 
-def find_answers(database: Database, clips: Sequence[tuple[str, str]]) -> list[StoredAnswer | None]:
-    """For each (owner, clip hash), the stored answer. Uses the primary key."""
-    query = select(Answer.owner, Answer.clip_hash, Answer.model_version, Answer.answer).where(
-        tuple_(Answer.owner, Answer.clip_hash).in_(clips)
+def find_answers(database: Database, wanted: Sequence[WantedAnswer]) -> list[StoredAnswer | None]:
+    """For each wanted answer, a stored one. Uses ix_answer_clip; owners never share."""
+    query = select(Answer.owner, Answer.clip_hash, Answer.job_id, Answer.model_version, Answer.answer).where(
+        tuple_(Answer.owner, Answer.clip_hash).in_({(answer.owner, answer.clip_hash) for answer in wanted})
     )
+    found: dict[tuple[str, str, str | None], StoredAnswer] = {}
     with database.read() as connection:
-        rows = connection.execute(query).all()
-    found = {
-        (row.owner, row.clip_hash): StoredAnswer(model_version=row.model_version, answer=row.answer) for row in rows
-    }
-    return [found.get(clip) for clip in clips]
+        for row in connection.execute(query):
+            stored = StoredAnswer(model_version=row.model_version, answer=row.answer)
+            found[row.owner, row.clip_hash, row.job_id] = found[row.owner, row.clip_hash, None] = stored
+    return [found.get((answer.owner, answer.clip_hash, answer.job_id)) for answer in wanted]

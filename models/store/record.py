@@ -185,7 +185,7 @@ def _call_row(r: Record, call: CallRecord) -> dict[str, Any]:
 
 def _answer_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
     unique = {
-        (r.job.owner, answer.clip_hash): {
+        (r.job.id, answer.clip_hash): {
             "owner": r.job.owner,
             "clip_hash": answer.clip_hash,
             "job_id": r.job.id,

@@ -43,7 +43,7 @@ class Person:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
-    def reads(self, *arguments: str) -> Any:  # noqa: ANN401 - any JSON document
+    def reads(self, *arguments: str) -> Any:
         """What the command prints with --json."""
         done = self.runs(*arguments, "--json")
         assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from models.failures import FailureCode, failure
 from models.moves import AnswerRecord, Ending, Record, cancelled, failed, given_back, succeeded, succeeded_partly, waits
 from models.state import JobState
 from models.store import admin, answers, leases, queries, reports
+from models.store.answers import WantedAnswer
 from models.store.queries import JobFilter, JobView
 from models.store.record import record
 from tests.contracts.jobs import PERMANENT, TRANSIENT, claim, claim_one, new_call, new_worker, submit_jobs
@@ -64,7 +65,9 @@ def test_a_paid_answer_of_a_lost_claim_is_kept_for_the_next(database: Database) 
     leases.lapse(database, worker_id=job.worker_id)
     paid = AnswerRecord(clip_hash="c" * 64, model_version="m-001", answer={"caption": "paid"})
     record(database, [Record(job=job, calls=(new_call(),), answers=(paid,), ending=DONE)])
-    (found, other) = answers.find_answers(database, [("default", "c" * 64), ("somebody else", "c" * 64)])
+    (found, other) = answers.find_answers(
+        database, [WantedAnswer(owner=owner, clip_hash="c" * 64) for owner in ("default", "somebody else")]
+    )
     assert found is not None
     assert found.answer == {"caption": "paid"}
     assert other is None
@@ -165,6 +168,11 @@ def test_totals_add_up(database: Database) -> None:
     first, *_ = claim(database, submit_jobs(database, 4).job_ids[:2])
     record(database, [Record(job=first, calls=(new_call(),), ending=DONE)])
     totals = reports.totals(database, JobFilter())
-    assert (totals.total, totals.done, totals.by_state[JobState.QUEUED], totals.by_state[JobState.RUNNING]) == (4, 1, 2, 1)
+    assert (totals.total, totals.done, totals.by_state[JobState.QUEUED], totals.by_state[JobState.RUNNING]) == (
+        4,
+        1,
+        2,
+        1,
+    )
     assert totals.cost_usd == Decimal("0.000412")
     assert totals.oldest_queued_seconds is not None

@@ -39,7 +39,6 @@ def core_held_up(worker: Worker) -> Iterator[None]:
         free.set()
 
 
-@pytest.mark.xfail(reason="a task that is cancelled before its first step never runs: its job and its slot are lost")
 def test_a_job_that_was_taken_at_the_moment_of_leaving_is_given_back(bench: Bench) -> None:
     with bench.worker() as worker:
         with core_held_up(worker):

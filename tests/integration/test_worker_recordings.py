@@ -108,7 +108,6 @@ def test_a_clip_that_stays_out_of_reach_leaves_the_rest_when_the_attempts_are_sp
     assert outcomes == ["wait", "wait", "wait", "succeed_partly"]
 
 
-@pytest.mark.xfail(reason="with reuse=False an attempt does not look for the answers of the job's own earlier attempts")
 def test_a_forced_recording_does_not_pay_again_for_clips_of_its_own_earlier_attempt(bench: Bench) -> None:
     (job_id,) = bench.submit([bench.recording(SECONDS)], "transcribe", reuse=False)
     bench.gemini.set_faults([{"match": {"label": {"clip": "1"}}, "times": 1, "fault": {"kind": "503"}}])

@@ -25,12 +25,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulat
 
 
 @pytest.mark.parametrize("reason", ["X" * 60, "NUL\x00", "half a pair \ud83d"], ids=["long", "nul", "surrogate"])
-def test_a_finish_reason_that_no_column_takes_ends_its_own_job_and_no_other(
-    bench: Bench, reason: str, request: pytest.FixtureRequest
-) -> None:
-    if bench.database.dialect == "postgresql" and len(reason) > 50:
-        why = "the column takes 50 characters: the whole group cannot be recorded, neighbours included"
-        request.applymarker(pytest.mark.xfail(reason=why))
+def test_a_finish_reason_that_no_column_takes_ends_its_own_job_and_no_other(bench: Bench, reason: str) -> None:
     ids = bench.submit(bench.pictures(6))
     strange = {"match": {"label": {"job": ids[2]}}, "fault": {"kind": "finish", "reason": reason}}
     bench.gemini.set_faults([strange])

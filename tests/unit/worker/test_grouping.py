@@ -100,15 +100,15 @@ def test_one_group_is_handled_at_a_time_while_the_next_one_collects(executor: Ex
     assert handle.most_at_once == 1
 
 
-def test_an_error_reaches_everybody_of_its_group_and_nobody_else(executor: Executor) -> None:
+def test_an_item_that_spoils_its_group_harms_no_neighbour(executor: Executor) -> None:
     handle = Doubling()
 
     async def ask(grouper: Grouper[int, int]) -> None:
         ended = await asyncio.gather(*(grouper.ask(n) for n in (1, -1, 2, 3)), return_exceptions=True)
-        assert [type(answer) for answer in ended] == [ValueError, ValueError, int, int]
+        assert [type(answer) for answer in ended] == [int, ValueError, int, int]
         assert await grouper.ask(5) == 10
 
-    run(handle, ask, executor, most=2)
+    run(handle, ask, executor, most=4)
 
 
 def test_an_asker_that_is_cancelled_harms_nobody_and_what_it_asked_for_is_done(executor: Executor) -> None:
@@ -140,7 +140,6 @@ def test_the_first_asker_may_be_cancelled_before_its_group_begins(executor: Exec
     run(Doubling(), ask, executor)
 
 
-@pytest.mark.xfail(reason="a handler that answers too few or too many leaves its askers waiting for ever")
 def test_a_handler_that_answers_too_few_leaves_nobody_waiting(executor: Executor) -> None:
     async def ask(grouper: Grouper[int, int]) -> None:
         async with asyncio.timeout(1.0):

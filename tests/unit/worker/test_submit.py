@@ -70,9 +70,6 @@ def test_what_cannot_be_accepted_is_refused_and_the_field_is_named(changes: dict
     assert not caught.value.failure.retryable
 
 
-@pytest.mark.xfail(
-    reason="only the source is looked at for NUL and surrogates; PostgreSQL then refuses the whole batch"
-)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
