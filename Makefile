@@ -13,7 +13,7 @@ LOCK     = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-config --no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-dev demo test check format bench soak up lock clean
+.PHONY: help venv venv-dev demo test check format bench lock clean
 
 help: ## List what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,14 +38,8 @@ format: .venv/ready-dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --exit-zero --quiet
 	@$(BIN)/ruff format
 
-bench: .venv/ready-dev ## Measure throughput on this machine
-	@$(BIN)/python -m benchmarks.throughput
-
-soak: .venv/ready-dev ## Run for long under faults and prove that nothing is lost
-	@$(BIN)/python -m benchmarks.soak
-
-up: .venv/ready ## API, pages and worker in one process
-	@$(BIN)/mediascribe up
+bench: .venv/ready-dev ## Measure throughput, memory and start-up on this machine (JOBS=, ROUNDS=, HOURS= change the size)
+	@$(BIN)/python -m benchmarks
 
 lock: .venv-lock/bin/uv ## Write the lock files from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	@$(LOCK) --group build --group dev --output-file requirements-dev.lock

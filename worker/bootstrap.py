@@ -162,6 +162,7 @@ class Worker:
         self._executor.shutdown(wait=recorded, cancel_futures=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
         if recorded:
+            self.feeder.leave()
             leases.leave(self._database, self.id)
         return recorded
 

@@ -26,6 +26,7 @@ from models.store.submit import NewBatch
 from tasks.registry import KINDS
 from worker.bootstrap import Role, Worker, open_ready_database, start_worker
 from worker.dispatch import BrokerDownError
+from worker.logs import set_up_logs
 from worker.producers import Replier, read_item
 from worker.settings import LoadedSettings, Settings, load_settings
 from worker.submit import RefusedError, accept
@@ -38,6 +39,8 @@ BUNDLE_QUEUE = "mediascribe.bundles"
 RUN_TASK = "mediascribe.run"
 LARGEST_BUNDLE = 1_000
 """More ids than this in one message are not ours."""
+THREADS = 4
+"""They only hand over ids and accept jobs; the work is done on the core's loop."""
 CANNOT_START = 7
 """Exit status: try again later."""
 
@@ -56,7 +59,10 @@ def build_app(settings: Settings) -> Celery:
         result_backend_transport_options={"retry_policy": {"timeout": 5.0, "max_retries": 1}},
         result_backend=settings.celery_result_backend.get_secret_value() or None,
         task_default_queue=QUEUE,
+        task_queues={QUEUE: {}, BUNDLE_QUEUE: {}},
         task_create_missing_queues=True,
+        worker_pool="threads",
+        worker_concurrency=THREADS,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=False,
         task_acks_late=False,
@@ -66,6 +72,7 @@ def build_app(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
@@ -201,7 +208,7 @@ class ServerWorker:
     def _submit(self, task_id: str, kind: str, source: object, options: object, extra: Mapping[str, object]) -> str:
         """Accept a producer's job under its task id; the job's id."""
         item = read_item(kind, task_id, source, options, extra, owes_reply=self._owes_replies())
-        owner = str(extra.get("owner", "default"))
+        owner = str(extra.get("owner") or "default")
         batch = NewBatch(owner=owner, name="celery", idempotency_key="celery")
         submission = accept(self._open(), self._settings, batch, [item])
         if self._worker is not None:
@@ -227,14 +234,15 @@ def _is_bundle(ids: object) -> TypeGuard[list[str]]:
 def run_worker(loaded: LoadedSettings) -> int:
     """Run a Celery worker in this process until it is told to leave; its exit status."""
     app = _app(loaded)
-    arguments = ["worker", *WORKER_ARGUMENTS, "--loglevel", loaded.settings.log_level]
+    arguments = [
+        "worker",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+        "--loglevel",
+        loaded.settings.log_level,
+    ]
     return int(app.worker_main(arguments) or 0)
-
-
-WORKER_ARGUMENTS = [
-    "--pool", "threads", "--concurrency", "4", "--queues", f"{QUEUE},{BUNDLE_QUEUE}",
-    "--without-gossip", "--without-mingle", "--without-heartbeat",
-]  # fmt: skip
 
 
 def announcer_for(settings: Settings) -> CeleryAnnouncer:
@@ -252,4 +260,6 @@ def __getattr__(name: str) -> Celery:
     """`celery -A worker.broker worker` finds `app` here, built when it is asked for and not at import."""
     if name != "app":
         raise AttributeError(name)
-    return _app(load_settings())
+    loaded = load_settings()
+    set_up_logs(loaded.settings.log_level)
+    return _app(loaded)

@@ -119,6 +119,14 @@ class Feeder:
         """
         return self._take_kept() + self._announce_or_feed()
 
+    def leave(self) -> None:
+        """Let others have the jobs that were kept. Raises DatabaseUnavailableError."""
+        with self._keeping:
+            kept = list(self._kept)
+            self._kept.clear()
+        if kept:
+            dispatch.unannounce(self._database, kept)
+
     def _announce_or_feed(self) -> int:
         if self._announcer is None:
             dispatch.wake(self._database)

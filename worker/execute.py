@@ -9,6 +9,7 @@ trace; and a worker whose leases may have ended begins no further call.
 """
 
 import asyncio
+import logging
 import random
 import threading
 import time
@@ -200,7 +201,8 @@ class Runner:
         owned = await asyncio.shield(asyncio.ensure_future(self._tools.records.ask(record)))
         if ending is not None:
             why = ending.failure
-            log.info(
+            log.log(
+                logging.INFO if why else logging.DEBUG,
                 "attempt ended",
                 move=str(ending.move),
                 owned=owned,
