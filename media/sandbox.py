@@ -42,7 +42,7 @@ class SandboxLimits:
 
     max_memory_bytes: int = 2 * 1024**3
     """Address space, which counts what libraries map: 0.25 GB before an item, 0.8 GB with a picture of 98 megapixels."""
-    max_tasks: int = 500
+    max_tasks: int = 5_000
     """Items after which a process is replaced, against leaks in decoders."""
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
 Json = JSON(none_as_null=True)
 """A JSON document, kept as it was written, keys in their order; nothing is searched inside. `None` is SQL's NULL."""
@@ -106,21 +106,20 @@ class TypedId(TypeDecorator[str]):
         return None if value is None else f"{self.prefix}_{value.replace('-', '')}"
 
 
-class db_now(ColumnElement[datetime]):  # noqa: N801 - reads as the SQL function that it is
+class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function that it is
     """The database's clock at the start of the transaction."""
 
+    name = "db_now"
     type = UtcTime()
     inherit_cache = True
 
 
-class db_after(ColumnElement[datetime]):  # noqa: N801
+class db_after(FunctionElement[datetime]):  # noqa: N801
     """The database's clock plus a number of seconds, given by another SQL expression."""
 
+    name = "db_after"
     type = UtcTime()
-    inherit_cache = False
-
-    def __init__(self, seconds: ColumnElement[Any]) -> None:
-        self.seconds = seconds
+    inherit_cache = True
 
 
 @compiles(db_now, "postgresql")
@@ -135,12 +134,12 @@ def _now_sqlite(element: db_now, compiler: SQLCompiler, **kw: object) -> str:  #
 
 @compiles(db_after, "postgresql")
 def _after_postgresql(element: db_after, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"now() + make_interval(secs => {compiler.process(element.seconds, **kw)})"
+    return f"now() + make_interval(secs => {compiler.process(element.clauses, **kw)})"
 
 
 @compiles(db_after, "sqlite")
 def _after_sqlite(element: db_after, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"strftime('{_SQLITE_TIME}', 'now', ({compiler.process(element.seconds, **kw)}) || ' seconds')"
+    return f"strftime('{_SQLITE_TIME}', 'now', ({compiler.process(element.clauses, **kw)}) || ' seconds')"
 
 
 def rfc3339(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The HTTP client under google-genai: many small pools that fill evenly, and proxies as everywhere."""
+"""The HTTP client under google-genai: connections that are used again, and proxies as everywhere."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ import threading
 import httpx2
 import pytest
 
-from gemini.transport import KEEPALIVE_SECONDS, POOL_SIZE, SpreadTransport, http_client
+from gemini.transport import KEEPALIVE_SECONDS, SpreadTransport, http_client
 from tests.unit.gemini.scripted import hang_up, http, scripted_gemini
 
 
@@ -27,13 +27,24 @@ def test_as_many_requests_as_connections_run_at_once() -> None:
 
 def test_more_requests_than_connections_wait_their_turn() -> None:
     with scripted_gemini(http(200, "{}")) as server:
-        assert run_together(server.url, 100, max_connections=POOL_SIZE) == [200] * 100
-        assert server.connections <= POOL_SIZE
+        assert run_together(server.url, 100, max_connections=16) == [200] * 100
+        assert server.connections <= 16
+
+
+def test_requests_one_after_the_other_use_one_connection() -> None:
+    async def run(url: str) -> None:
+        async with http_client(max_connections=8, base_url=url) as client:
+            for _ in range(5):
+                await client.get(url, timeout=20)
+
+    with scripted_gemini(http(200, "{}")) as server:
+        asyncio.run(run(server.url))
+        assert server.connections == 1
 
 
 def test_a_place_is_free_again_after_an_answer_a_failure_and_a_body_that_nobody_read() -> None:
-    async def run() -> list[int]:
-        transport = SpreadTransport(pools=3, proxy=None)
+    async def run() -> int:
+        transport = SpreadTransport(connections=3, proxy=None)
         async with httpx2.AsyncClient(transport=transport) as client:
             with scripted_gemini(http(200, "{}" * 1000)) as server:
                 await client.get(server.url)
@@ -42,9 +53,9 @@ def test_a_place_is_free_again_after_an_answer_a_failure_and_a_body_that_nobody_
                 server.script = hang_up
                 with pytest.raises(httpx2.RemoteProtocolError):
                     await client.get(server.url)
-            return transport._in_flight
+            return len(transport._free)
 
-    assert asyncio.run(run()) == [0, 0, 0]
+    assert asyncio.run(run()) == 3
 
 
 def test_idle_connections_are_kept_for_at_least_a_minute() -> None:

@@ -1,0 +1,27 @@
+"""mediascribe in its embedded mode, alone in a process: one worker on SQLite, until SIGTERM.
+
+It is given its settings by the environment, as always.
+"""
+
+import signal
+import threading
+
+from worker.bootstrap import open_ready_database, start_worker
+from worker.logs import set_up_logs
+from worker.settings import load_settings
+
+
+def main() -> None:
+    """Work until told to leave."""
+    leave = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leave.set())
+    loaded = load_settings()
+    set_up_logs(loaded.settings.log_level)
+    worker = start_worker(loaded, open_ready_database(loaded.settings))
+    print("ready", flush=True)
+    leave.wait()
+    worker.close(grace_seconds=1.0)
+
+
+if __name__ == "__main__":
+    main()
