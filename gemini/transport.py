@@ -31,7 +31,9 @@ class SpreadTransport(httpx2.AsyncBaseTransport):
     def __init__(self, *, connections: int, proxy: str | None) -> None:
         limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_SECONDS)
         context = httpx2.create_ssl_context()  # one for all: reading the certificates takes tens of milliseconds
-        self._pools = [httpx2.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy) for _ in range(connections)]
+        self._pools = [
+            httpx2.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy) for _ in range(connections)
+        ]
         self._free = list(self._pools)
         self._next_shared = 0
 
