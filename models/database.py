@@ -71,7 +71,6 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
         parsed,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         pool_timeout=15,
         connect_args={
             "connect_timeout": 5,

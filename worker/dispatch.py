@@ -16,6 +16,7 @@ import structlog
 from models.database import Database
 from models.moves import ClaimedJob
 from models.store import dispatch
+from models.store.dispatch import Outlook
 from worker.execute import Runner
 
 log = structlog.get_logger(__name__)
@@ -47,22 +48,22 @@ class Announcer(Protocol):
         """Send one bundle. Raises BrokerDownError, soon."""
 
 
-def publish(database: Database, announcer: Announcer, *, alive_seconds: float) -> int:
-    """Announce the next jobs in line as far as the window allows; how many. Raises BrokerDownError."""
-    dispatch.wake(database)
-    room = dispatch.room(database, alive_seconds=alive_seconds)
-    window = room.slots * WINDOW_PER_SLOT - room.announced
-    if window < max(1, room.slots // 4):
-        return 0  # not worth a statement yet
-    ids = dispatch.announce(database, limit=window)
-    bundles = _bundles(ids, workers=room.workers)
+def publish(database: Database, announcer: Announcer, *, alive_seconds: float) -> Outlook:
+    """Announce the next jobs in line as far as the window allows; what there was to do. Raises BrokerDownError."""
+    outlook = dispatch.look(database, alive_seconds=alive_seconds)
+    if outlook.is_due:
+        dispatch.wake(database)
+    window = outlook.slots * WINDOW_PER_SLOT - outlook.announced
+    if not (outlook.is_due or outlook.is_free) or window < max(1, outlook.slots // 4):
+        return outlook  # nothing, or not worth a statement yet
+    bundles = _bundles(dispatch.announce(database, limit=window), workers=outlook.workers)
     for position, bundle in enumerate(bundles):
         try:
             announcer.announce(bundle)
         except BrokerDownError:
             dispatch.unannounce(database, [job_id for rest in bundles[position:] for job_id in rest])
             raise
-    return len(ids)
+    return outlook
 
 
 def _bundles(ids: Sequence[str], *, workers: int) -> list[Sequence[str]]:
@@ -129,10 +130,12 @@ class Feeder:
 
     def _announce_or_feed(self) -> int:
         if self._announcer is None:
-            dispatch.wake(self._database)
-            return self._feed(lost_after_seconds=None)
+            outlook = dispatch.look(self._database, alive_seconds=self._lease_seconds)
+            if outlook.is_due:
+                dispatch.wake(self._database)
+            return self._feed(lost_after_seconds=None) if outlook.is_due or outlook.is_free or self._alone else 0
         try:
-            publish(self._database, self._announcer, alive_seconds=self._lease_seconds)
+            outlook = publish(self._database, self._announcer, alive_seconds=self._lease_seconds)
         except BrokerDownError as error:
             if self._broker_down_since is None:
                 log.warning("the broker is down; feeding from SQL", reason=str(error))
@@ -141,7 +144,8 @@ class Feeder:
         if self._broker_down_since is not None:
             log.info("the broker is back", seconds=round(time.monotonic() - self._broker_down_since, 1))
             self._broker_down_since = None
-        if time.monotonic() - self._last_bundle > SILENCE_SECONDS:
+        is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS
+        if is_silent and (outlook.is_free or outlook.announced):
             return self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
         return 0
 

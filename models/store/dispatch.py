@@ -28,41 +28,52 @@ LOSSES_IN_COMPANY = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Room:
-    """How much the live workers can take."""
+class Outlook:
+    """What there is to do, and how much the live workers can take."""
 
     workers: int
     slots: int
     announced: int
+    """Jobs whose announcement may be under way."""
+    is_due: bool
+    """A waiting job's time has come."""
+    is_free: bool
+    """A queued job may be announced or claimed."""
+
+
+def look(database: Database, *, alive_seconds: float) -> Outlook:
+    """One look, without a lock, so that idle workers do not write. Uses the indexes of queued and waiting jobs.
+
+    Workers are alive that beat within `alive_seconds`.
+    """
+    alive = (Worker.beat_at > _ago(alive_seconds)) & Worker.stopped_at.is_(None) & ~Worker.draining
+    announced = (Job.state == JobState.QUEUED) & (Job.announced_until > db_now())
+    query = select(
+        select(func.count()).where(alive).scalar_subquery().label("workers"),
+        select(func.coalesce(func.sum(Worker.slots), 0)).where(alive).scalar_subquery().label("slots"),
+        select(func.count()).where(announced).scalar_subquery().label("announced"),
+        _due().exists().label("is_due"),
+        _line(_unannounced()).exists().label("is_free"),
+    )
+    with database.read() as connection:
+        row = connection.execute(query).one()
+    return Outlook(
+        workers=row.workers, slots=int(row.slots), announced=row.announced, is_due=row.is_due, is_free=row.is_free
+    )
 
 
 def wake(database: Database, *, limit: int = 5_000) -> int:
     """Queue the waiting jobs whose time has come; how many. Uses ix_job_waiting."""
-    due = select(Job.id).where(Job.state == JobState.WAITING, Job.due_at <= db_now()).order_by(Job.due_at).limit(limit)
-    if not _any(database, due):
-        return 0
+    due = _locked(_due().order_by(Job.due_at).limit(limit))
     with database.write() as connection:
-        moved = update(Job).where(Job.id.in_(select(_locked(due).c.id)), Job.state == JobState.WAITING)
+        moved = update(Job).where(Job.id.in_(select(due.c.id)), Job.state == JobState.WAITING)
         moved = moved.values(state=JobState.QUEUED, due_at=None, announced_until=None)
         return len(connection.execute(moved.returning(Job.id)).all())
 
 
-def room(database: Database, *, alive_seconds: float) -> Room:
-    """Slots of the workers that beat within `alive_seconds`, and how many announcements are under way."""
-    alive = (Worker.beat_at > _ago(alive_seconds)) & Worker.stopped_at.is_(None) & ~Worker.draining
-    workers = select(func.count(), func.coalesce(func.sum(Worker.slots), 0)).where(alive)
-    announced = select(func.count()).where(Job.state == JobState.QUEUED, Job.announced_until > db_now())
-    with database.read() as connection:
-        count, slots = connection.execute(workers).one()
-        return Room(workers=count, slots=int(slots), announced=connection.execute(announced).scalar_one())
-
-
 def announce(database: Database, *, limit: int) -> list[str]:
     """Mark the next jobs in line as announced; their ids, in order. Uses ix_job_queued."""
-    free = or_(Job.announced_until.is_(None), Job.announced_until < db_now())
-    line = _line(free).limit(limit)
-    if limit <= 0 or not _any(database, line):
-        return []
+    line = _line(_unannounced()).limit(limit)
     with database.write() as connection:
         chosen = _locked(line)
         marked = (
@@ -112,8 +123,6 @@ def claim_next(
     line = _line(free, alone=alone).limit(limit)
     if batch_id is not None:
         line = line.where(Job.batch_id == batch_id)
-    if limit <= 0 or not _any(database, line):
-        return []
     with database.write() as connection:
         chosen = (Job.id.in_(select(_locked(line).c.id)),)
         rows = _take(connection, chosen, worker_id, lease_seconds)
@@ -123,7 +132,17 @@ def claim_next(
 
 def any_alone(database: Database) -> bool:
     """Does a job wait that has to run alone?"""
-    return _any(database, _line(Job.announced_until.is_(None), alone=True))
+    line = _line(Job.announced_until.is_(None), alone=True).limit(1)
+    with database.read() as connection:
+        return connection.execute(line).first() is not None
+
+
+def _due() -> Select[Any]:
+    return select(Job.id).where(Job.state == JobState.WAITING, Job.due_at <= db_now())
+
+
+def _unannounced() -> ColumnElement[bool]:
+    return or_(Job.announced_until.is_(None), Job.announced_until < db_now())
 
 
 def _line(free: ColumnElement[bool], *, alone: bool = False) -> Select[Any]:
@@ -189,12 +208,6 @@ def _advance(connection: Connection, dialect: str, rows: Sequence[Any]) -> None:
             index_elements=["priority"], set_={"reached": turn}, where=Turn.reached < turn
         )
         connection.execute(latest)
-
-
-def _any(database: Database, line: Select[Any]) -> bool:
-    """Is there any such job? A look without a lock keeps idle workers from writing."""
-    with database.read() as connection:
-        return connection.execute(line.limit(1)).first() is not None
 
 
 def _ago(seconds: float) -> ColumnElement[Any]:
