@@ -21,6 +21,7 @@ GOOGLE_VARIABLES: Mapping[str, str] = {
     "GOOGLE_GEMINI_BASE_URL": "Another address in place of Google's, such as that of the simulator.",
     "GOOGLE_VERTEX_BASE_URL": "The same for Vertex.",
     "GOOGLE_GENAI_USE_VERTEXAI": "`true` or `1`: ask Vertex instead of the Gemini API.",
+    "GOOGLE_GENAI_USE_ENTERPRISE": "The newer name of the same.",
     "GOOGLE_GENAI_API_VERSION": "Version of the API; `v1`, with Vertex `v1beta1`, if not given.",
     "GOOGLE_CLOUD_PROJECT": "Project for Vertex; credentials are found by Google's own lookup. Wins over a key.",
     "GOOGLE_CLOUD_LOCATION": "Location for Vertex; `global` if not given.",

@@ -1,19 +1,21 @@
 """Every way in which a call can end badly, each as one `Failure`. The tables here are the whole policy.
 
-Four doors lead in: an HTTP error (`failure_of_error`), an exception on the way (`failure_of_exception`), an answer
-that is no answer (`failure_of_reply`), and sound that Gemini did not hear (`audio_not_heard`). All are pure.
+The doors that lead in: an HTTP error (`failure_of_error`), an exception on the way (`failure_of_exception`), an answer
+that is no answer (`failure_of_reply`, `failure_of_text`). All are pure, and so is the test whether Gemini heard the sound
+(`audio_not_heard`).
 
 What a failure asks of the worker:
 
-- `pauses_lane` with a time: nothing of this lane will pass until then (the day's quota is used up).
-- `pauses_lane` without a time: until a person has put it right (key, billing, model, account). Nature throttled, so
-  that ten million jobs wait and none fails.
-- `retry_after_seconds` alone: this call may be asked again then.
+- Nature throttled: the lane pauses, so that ten million jobs wait and none fails; until `retry_after_seconds` have
+  passed, or without a time for some minutes, after which the next call tries again.
+- `pauses_lane`: no wait alone will mend it: the day's quota is used up, or a person has to put something right (key,
+  billing, model, account).
+- Nature transient with `retry_after_seconds`: this call may be asked again then.
 
 `detail` holds what Gemini said, for machines: http_status, status, reasons, quota_ids, quota_scope, finish_reason,
 block_reason, request_id. Keys and tokens never appear, neither there nor in words.
 
-Which HTTP answers Gemini gives: https://ai.google.dev/gemini-api/docs/troubleshooting and reports of users.
+Source: https://ai.google.dev/gemini-api/docs/troubleshooting and reports of users.
 """
 
 import json
@@ -62,8 +64,8 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 
 _CLIENT_ERRORS = frozenset(range(400, 500))
-_FIX_KEY = "Set GEMINI_API_KEY to a valid key of a project that may use the Gemini API; the lane opens again by itself, or when a worker starts."
-_FIX_ACCOUNT = "Put the project's billing or region right in Google AI Studio; the lane opens again by itself, or when a worker starts."
+_FIX_KEY = "Set GEMINI_API_KEY to a valid key of a project that may use the Gemini API. The lane tries again by itself."
+_FIX_ACCOUNT = "Put the project's billing or region right in Google AI Studio. The lane tries again by itself."
 _TRY_LATER = "It is tried again later."
 
 RULES: tuple[Rule, ...] = (
@@ -95,7 +97,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         http=frozenset({404}),
         code=FailureCode.GEMINI_MODEL_NOT_FOUND,
-        advice="Check the model's name, the API version and GOOGLE_GEMINI_BASE_URL; the lane opens again by itself, or when a worker starts.",
+        advice="Check the model's name, the API version and GOOGLE_GEMINI_BASE_URL. The lane tries again by itself.",
         pauses_lane=True,
     ),
     Rule(
@@ -122,7 +124,6 @@ RULES: tuple[Rule, ...] = (
     Rule(code=FailureCode.GEMINI_UNAVAILABLE, advice=_TRY_LATER),
 )
 """The first row that fits decides; the last fits all. HTTP 429 has rules of its own in `gemini.quota`."""
-
 
 _BLOCKED = (FailureCode.GEMINI_BLOCKED, "withheld the answer")
 _CUT = (FailureCode.GEMINI_TRUNCATED, "stopped before the answer was complete")
@@ -212,10 +213,8 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
     unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)
     lost = (httpx2.HTTPError, google_auth.TransportError, OSError)
     garbled = (json.JSONDecodeError, UnicodeDecodeError, UnknownApiResponseError)
-    address = (
-        "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL; the lane opens again by itself, or when a worker starts."
-    )
-    credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY; the lane opens again by itself, or when a worker starts."
+    address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL. The lane tries again by itself."
+    credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY. The lane tries again by itself."
     auth, rejected = FailureCode.GEMINI_AUTH, FailureCode.GEMINI_REJECTED
     return (
         ExceptionRule(types=late, code=FailureCode.GEMINI_TIMEOUT, words="no answer came in time"),
@@ -265,7 +264,7 @@ def _failure_of_ending(reply: Reply, model: str) -> Failure | None:
         words = f"{model} refused the question ({one_line(reply.block_reason)}). It will not answer for this item."
         return failure(FailureCode.GEMINI_BLOCKED, words)
     if finish == "PUP_LIMITED_DISABLED":
-        words = f"Google has restricted the account ({finish}). Resolve it with Google; the lane opens again by itself, or when a worker starts."
+        words = f"Google has restricted the account ({finish}); resolve it with Google. The lane tries again by itself."
         return failure(FailureCode.GEMINI_AUTH, words, pauses_lane=True)
     if finish not in {"STOP", ""}:
         code, what = FINISH_REASONS.get(finish, _UNUSABLE)

@@ -25,14 +25,14 @@ _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m(?!s))?(?:(\d{1,9}(?:\.\d*)
 
 
 class QuotaScope(StrEnum):
-    """Which quota was used up; the limiter treats each in its own way."""
+    """Which quota was used up."""
 
     DAY = "day"
     """Nothing more today: pause the lane until midnight Pacific."""
     MINUTE = "minute"
-    """Wait as told, at the same rate."""
+    """Wait as told."""
     UNNAMED = "unnamed"
-    """Google does not say (spend limits, bursts, shared capacity): wait and cut the rate."""
+    """Google does not say (spend limits, bursts, shared capacity): wait a little."""
 
 
 def quota_scope(error: ErrorReply) -> QuotaScope:

@@ -5,7 +5,6 @@ both databases. Identifiers are `prefix_hex` outside and UUIDs inside. "Now" is 
 and due times that were compared with the clocks of several machines would be wrong on one of them.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -140,11 +139,3 @@ def _after_postgresql(element: db_after, compiler: SQLCompiler, **kw: Any) -> st
 @compiles(db_after, "sqlite")
 def _after_sqlite(element: db_after, compiler: SQLCompiler, **kw: Any) -> str:
     return f"strftime('{_SQLITE_TIME}', 'now', ({compiler.process(element.clauses, **kw)}) || ' seconds')"
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """`2026-11-23T10:00:00.123Z`, as every outside shape shows a time."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-JsonObject = Mapping[str, Any]

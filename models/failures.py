@@ -110,7 +110,7 @@ class Failure:
     retry_after_seconds: float | None = None
     """How long the other side asked us to wait."""
     pauses_lane: bool = False
-    """True where every other job of the same lane would fail alike (a wrong key): stop the lane, fail nothing."""
+    """True where no short wait mends it, for this job or any other of the lane: a wrong key, a spent day's quota."""
 
     @property
     def retryable(self) -> bool:

@@ -1,7 +1,7 @@
 """What a worker has to store: ended attempts, calls, paid answers. Values only; `models.store.record` writes them.
 
-One constructor for each legal move out of `running` sets every field that the move sets, so that no caller can combine
-them wrongly.
+One constructor for each move by which a worker ends its attempt sets every field that the move sets, so that no caller
+can combine them wrongly.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from models.failures import Failure, Nature
-from models.state import JobState, Move
+from models.state import MOVES, JobState, Move
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,6 @@ class Ending:
     """How an attempt ends: one move and everything that it sets."""
 
     move: Move
-    state: JobState
     counts_attempt: bool = True
     delay_seconds: float | None = None
     failure: Failure | None = None
@@ -77,6 +76,11 @@ class Ending:
     question_hash: str | None = None
     model_version: str | None = None
     reused_from: str | None = None
+
+    @property
+    def state(self) -> JobState:
+        """Where the move leads."""
+        return MOVES[self.move].target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +104,6 @@ def succeeded(
     """The result is complete."""
     return Ending(
         move=Move.SUCCEED,
-        state=JobState.SUCCEEDED,
         output=output,
         question_hash=question_hash,
         model_version=model_version,
@@ -110,21 +113,18 @@ def succeeded(
 
 def succeeded_partly(output: Mapping[str, Any], *, failure: Failure, model_version: str | None) -> Ending:
     """There is a result, and something is missing from it for good; `failure` says why."""
-    return Ending(
-        move=Move.SUCCEED_PARTLY, state=JobState.PARTIAL, output=output, failure=failure, model_version=model_version
-    )
+    return Ending(move=Move.SUCCEED_PARTLY, output=output, failure=failure, model_version=model_version)
 
 
 def failed(failure: Failure) -> Ending:
     """No result."""
-    return Ending(move=Move.FAIL, state=JobState.FAILED, failure=failure)
+    return Ending(move=Move.FAIL, failure=failure)
 
 
 def waits(failure: Failure, *, delay_seconds: float) -> Ending:
-    """Try again after the delay; a throttled or interrupted attempt is not counted."""
+    """Try again after the delay; a throttled attempt is not counted."""
     return Ending(
         move=Move.WAIT,
-        state=JobState.WAITING,
         failure=failure,
         delay_seconds=delay_seconds,
         counts_attempt=failure.nature is Nature.TRANSIENT,
@@ -133,9 +133,9 @@ def waits(failure: Failure, *, delay_seconds: float) -> Ending:
 
 def given_back() -> Ending:
     """The worker leaves before the job is done; the attempt is not counted."""
-    return Ending(move=Move.GIVE_BACK, state=JobState.QUEUED, counts_attempt=False)
+    return Ending(move=Move.GIVE_BACK, counts_attempt=False)
 
 
 def cancelled() -> Ending:
     """Somebody asked for it."""
-    return Ending(move=Move.CANCEL, state=JobState.CANCELLED)
+    return Ending(move=Move.CANCEL)

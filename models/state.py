@@ -1,7 +1,7 @@
 """The states of a job and the moves between them.
 
-`MOVES` is the one table of what may happen to a job. The store's verbs apply a move only from the states that the
-table allows, the database's CHECK constraints hold the shape of each state, and the diagram in
+`MOVES` is the one table of what may happen to a job. Each verb of the store that makes a move is a statement guarded
+by the states that the table allows (`tests/contracts/` tries the others), the database's CHECK constraints hold the shape of each state, and the diagram in
 `docs/explanation/states.md` is held equal to this table by a test.
 """
 

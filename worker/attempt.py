@@ -8,7 +8,7 @@ with the end of its job.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -44,8 +44,8 @@ class Tools:
     lanes: Lanes
     calls_in_flight: asyncio.Semaphore
     """A call counts from its beginning until its answer is stored, so that a kill costs no more answers than this."""
-    may_call: Callable[[], Awaitable[None]]
-    """Returns when a call may begin; raises FailureError when none may any more (the worker leaves, its lease ended)."""
+    why_no_call: Callable[[], Failure | None]
+    """Why no call may begin now: the worker leaves, its leases may have ended; None if one may."""
     records: Grouper[Record, bool]
     results: Grouper[tuple[str, str], StoredResult | None]
     answers: Grouper[WantedAnswer, StoredAnswer | None]
@@ -165,7 +165,7 @@ async def ask_all(work: Work, tools: Tools) -> None:
 
 async def ask_one(work: Work, clip: Clip, tools: Tools) -> None:
     """One call about one clip; its answer or its failure is noted on the work."""
-    stopped = await _stopped(work, tools)
+    stopped = tools.why_no_call() or tools.lanes.blocking(work.job.lane)
     if stopped is not None:
         work.failures[clip.index] = stopped
         return
@@ -191,8 +191,6 @@ def conclude(work: Work) -> Outcome:
     output = None
     if work.answers or not failures:
         output = work.kind.assemble(work.prepared, work.answers, work.failures, work.options)
-    if failures and len(work.prepared.clips) == 1:
-        output = None
     return Outcome(failures=failures, output=output, question_hash=work.question_hash, model_version=work.model_version)
 
 
@@ -205,17 +203,8 @@ async def _ask_and_store(work: Work, clip: Clip, tools: Tools) -> None:
         answers, work.unstored = tuple(work.unstored), []
         if calls or answers:
             progress = (len(work.answers), len(work.prepared.clips))
-            stored = tools.records.ask(Record(job=work.job, calls=calls, answers=answers, progress=progress))
-            await asyncio.shield(asyncio.ensure_future(stored))
-
-
-async def _stopped(work: Work, tools: Tools) -> Failure | None:
-    """Why no call may begin now: the worker leaves, or the lane is paused."""
-    try:
-        await tools.may_call()
-    except FailureError as error:
-        return error.failure
-    return tools.lanes.blocking(work.job.lane)
+            record = Record(job=work.job, calls=calls, answers=answers, progress=progress)
+            await asyncio.shield(tools.records.ask(record))
 
 
 async def _ask(work: Work, clip: Clip, tools: Tools) -> Call:

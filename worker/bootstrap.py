@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import structlog
@@ -42,7 +43,7 @@ from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
 
 log = structlog.get_logger(__name__)
 
-VERSION = "0.1.0"
+VERSION = version("mediascribe")
 
 AHEAD = 1.5
 """Jobs in hand for each call in flight, so that the next pictures are ready when a call ends."""
@@ -138,7 +139,7 @@ class Worker:
         self.housekeeper.start()
 
     def accept(self, bundle: Sequence[str]) -> int:
-        """A bundle of job ids has come; returns when its jobs were taken or left to others."""
+        """A bundle of job ids has come: take what there is room for; how many jobs were taken."""
         return self.feeder.accept(bundle)
 
     def drain(self) -> None:
@@ -188,7 +189,7 @@ class Worker:
             sandbox=self._sandbox,
             lanes=self.lanes,
             calls_in_flight=asyncio.Semaphore(self._settings.concurrency),
-            may_call=runner.may_call,
+            why_no_call=runner.why_no_call,
             records=record_grouper(*shared, after=after_record),
             results=result_grouper(*shared),
             answers=answer_grouper(*shared),

@@ -113,18 +113,19 @@ class Runner:
 
     def held(self) -> dict[str, int]:
         """The jobs in hand, and by which claim."""
-        return dict(sorted(self._running.copy()))
+        return dict(sorted(self._running.copy()))  # of two claims of one job, the later one wins
 
-    def alive_until(self, moment: float) -> None:
-        """The leases were renewed: calls may begin until `moment` (monotonic seconds)."""
-        self._alive_until = moment
+    def leases_renewed(self, *, until: float) -> None:
+        """The leases were renewed: calls may begin until then (monotonic seconds)."""
+        self._alive_until = until
 
-    async def may_call(self) -> None:
-        """Return if a call may begin. Raises FailureError when the worker leaves or its leases may have ended."""
+    def why_no_call(self) -> Failure | None:
+        """Why no call may begin now; None if one may."""
         if self._draining:
-            raise FailureError(_interrupted("The worker is leaving."))
+            return _interrupted("The worker is leaving.")
         if time.monotonic() >= self._alive_until:
-            raise FailureError(_interrupted("The worker could not renew its leases."))
+            return _interrupted("The worker could not renew its leases.")
+        return None
 
     # Stopping
 
@@ -198,7 +199,7 @@ class Runner:
         if ending is None and not calls:
             return
         record = Record(job=running.job, calls=calls, answers=answers, ending=ending)
-        owned = await asyncio.shield(asyncio.ensure_future(self._tools.records.ask(record)))
+        owned = await asyncio.shield(self._tools.records.ask(record))
         if ending is not None:
             why = ending.failure
             log.log(

@@ -60,7 +60,7 @@ class Heartbeat:
         found = leases.beat(
             self._database, self._worker_id, held, lease_seconds=self._lease_seconds, draining=self._runner.draining
         )
-        self._runner.alive_until(before + self._lease_seconds)
+        self._runner.leases_renewed(until=before + self._lease_seconds)
         own = {(job.job_id, job.claim) for job in found}
         self._runner.stop_jobs(held.items() - own, StopReason.LOST)
         self._runner.stop_jobs([(job.job_id, job.claim) for job in found if job.cancel_requested], StopReason.CANCELLED)

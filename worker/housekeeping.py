@@ -6,7 +6,6 @@ It is woken when the worker has room, and otherwise looks around by itself, less
 import random
 import threading
 import time
-from collections.abc import Callable
 
 import structlog
 
@@ -34,9 +33,8 @@ class Housekeeper:
         wake: threading.Event,
         lease_seconds: float,
         isolation: Isolation | None,
-        also: Callable[[], None] | None = None,
     ) -> None:
-        """`wake` is set by whoever knows that there is something to do; `also` is done in every round."""
+        """`wake` is set by whoever knows that there is something to do."""
         self._database = database
         self._feeder = feeder
         self._lanes = lanes
@@ -44,7 +42,6 @@ class Housekeeper:
         self._isolation = isolation
         self._sweep_seconds = max(0.5, min(10.0, lease_seconds / 4))
         self._next_sweep = time.monotonic()
-        self._also = also
         self._stopped = False
         self._away = False
         self._thread = threading.Thread(target=self._work_until_stopped, name="mediascribe-housekeeping", daemon=True)
@@ -84,8 +81,6 @@ class Housekeeper:
         self._wake.clear()
         self._feeder.tick()
         self._lanes.refresh()
-        if self._also is not None:
-            self._also()
         if time.monotonic() < self._next_sweep:
             return
         self._next_sweep = time.monotonic() + self._sweep_seconds * (0.75 + random.random() / 2)

@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from models.database import Database, DatabaseUnavailableError
-from models.failures import Failure, FailureCode, Nature
+from models.failures import Failure, Nature
 from models.store import admin, reports
 
-PAUSE_SECONDS = {FailureCode.GEMINI_QUOTA: 5.0}
+PAUSE_SECONDS = 300.0
 """How long a lane pauses when the other side did not say; after the pause the next call tries again."""
-
-PAUSE_SECONDS_OTHERWISE = 300.0
 LONGEST_PAUSE_SECONDS = 26 * 3_600.0
 
 
@@ -45,7 +43,7 @@ class Lanes:
         """A call of the lane failed: for how many seconds the lane pauses because of it, if it does."""
         if failure.nature is not Nature.THROTTLED:
             return None
-        asked = failure.retry_after_seconds or PAUSE_SECONDS.get(failure.code, PAUSE_SECONDS_OTHERWISE)
+        asked = failure.retry_after_seconds or PAUSE_SECONDS
         seconds = min(asked, LONGEST_PAUSE_SECONDS)
         until = self._clock() + seconds
         known = self._paused.get(lane)

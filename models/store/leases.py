@@ -121,7 +121,7 @@ def expire(database: Database) -> int:
     with database.write() as connection:
         ended = update(Job).where(late).values(
             state=JobState.FAILED, finished_at=db_now(), due_at=None, announced_until=None,
-            error_code=FailureCode.DEADLINE_EXCEEDED, error_retryable=True,
+            error_code=FailureCode.DEADLINE_EXCEEDED, error_retryable=False,
             error_message="The job's deadline passed before it could be done; submit it again with more time.",
         )  # fmt: skip
         return len(connection.execute(ended.returning(Job.id)).all())
@@ -134,7 +134,7 @@ def forget_workers(database: Database, *, after_seconds: float) -> None:
 
 
 def _note_lost(connection: Connection, ids: Sequence[str]) -> None:
-    outcome = case((_too_often(), str(Move.LOSE)), (Job.cancel_requested, str(Move.CANCEL)), else_=str(Move.LAPSE))
+    outcome = case((Job.cancel_requested, str(Move.CANCEL)), (_too_often(), str(Move.LOSE)), else_=str(Move.LAPSE))
     ended = select(
         Job.id, Job.claim, Job.attempts, Job.lease_owner, outcome, literal(str(FailureCode.WORKER_LOST)), Job.started_at,
         db_now(),

@@ -11,11 +11,12 @@ from models.base import TypedId, db_after, db_now, nano_usd
 from models.database import Database
 from models.job import Job, Result
 from models.moves import CallRecord, Record
-from models.state import FINAL, JobState
+from models.state import FINAL, JobState, Move
 from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 
 _JOB_ID, _CALL_ID = TypedId("job"), TypedId("cal")
 
+_ERROR = ("code", "message", "retryable", "detail")
 _USAGE = {
     "calls": INTEGER,
     "input_tokens": BIG,
@@ -202,7 +203,8 @@ def _answer_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
 def _ending_update(dialect: str) -> Executable:
     e = _ENDINGS.table(dialect).c
     # What goes back to the line after somebody asked to cancel it ends instead.
-    state = case((Job.cancel_requested & e.state.in_(["queued", "waiting"]), str(JobState.CANCELLED)), else_=e.state)
+    is_cancelled = Job.cancel_requested & e.state.in_(["queued", "waiting"])
+    state = case((is_cancelled, str(JobState.CANCELLED)), else_=e.state)
     ends = state.in_([str(final) for final in FINAL])
     return (
         update(Job)
@@ -218,7 +220,7 @@ def _ending_update(dialect: str) -> Executable:
             question_hash=func.coalesce(e.question_hash, Job.question_hash),
             reused_from=e.reused_from,
             model_version=func.coalesce(e.model_version, Job.model_version),
-            error_code=e.code, error_message=e.message, error_retryable=e.retryable, error_detail=e.detail,
+            **{f"error_{name}": case((is_cancelled, None), else_=e[name]) for name in _ERROR},
             **_added(e),
         )
         .returning(Job.id)
@@ -255,10 +257,10 @@ def _added(used: Any) -> dict[str, Any]:
 @cache
 def _attempt_insert(dialect: str) -> Executable:
     rows = _ENDINGS.table(dialect)
-    e = rows.c
-    # The job was just updated in this transaction: its attempts are those after the move.
+    # The job was just updated in this transaction: its state and attempts are those after the move.
+    e, outcome = rows.c, case((Job.state == JobState.CANCELLED, str(Move.CANCEL)), else_=rows.c.move)
     source = select(
-        e.id, e.claim, Job.attempts + e.uncounted, e.worker_id, e.move, e.code, e.message, Job.started_at, db_now()
+        e.id, e.claim, Job.attempts + e.uncounted, e.worker_id, outcome, e.code, e.message, Job.started_at, db_now()
     ).select_from(rows.join(Job, Job.id == e.id))
     columns = ["job_id", "claim", "number", "worker_id", "outcome", "code", "message", "started_at", "ended_at"]
     return insert(Attempt).from_select(columns, source)

@@ -106,8 +106,9 @@ def test_a_job_with_an_unknown_price_keeps_its_known_cost(database: Database) ->
 def test_a_job_that_goes_back_to_the_line_after_a_cancel_ends_instead(database: Database) -> None:
     job = claim_one(database)
     assert admin.cancel(database, [job.id]) == [job.id]
-    assert record(database, [Record(job=job, ending=given_back())]) == [True]
-    assert view(database, job.id).state == "cancelled"
+    assert record(database, [Record(job=job, ending=waits(TRANSIENT, delay_seconds=5.0))]) == [True]
+    assert (view(database, job.id).state, view(database, job.id).error_code) == ("cancelled", None)
+    assert reports.attempts_of(database, job.id)[0].outcome == "cancel"
 
 
 def test_a_success_beats_a_cancel_that_came_too_late(database: Database) -> None:

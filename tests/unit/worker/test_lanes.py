@@ -10,7 +10,7 @@ import migrations
 from models.database import Database, open_database
 from models.failures import Failure, FailureCode, Nature, failure
 from models.store import admin, reports
-from worker.lanes import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, PAUSE_SECONDS_OTHERWISE, Lanes
+from worker.lanes import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, Lanes
 
 KEY = failure(FailureCode.GEMINI_AUTH, "the key is wrong", pauses_lane=True)
 
@@ -58,7 +58,7 @@ def test_what_concerns_one_job_closes_no_lane(lanes: Lanes, nature: Nature) -> N
 
 
 def test_a_closed_lane_says_why_and_leaves_others_open(lanes: Lanes) -> None:
-    assert lanes.note("m", KEY) == PAUSE_SECONDS_OTHERWISE
+    assert lanes.note("m", KEY) == PAUSE_SECONDS
     blocking = lanes.blocking("m")
     assert blocking is not None
     assert (blocking.code, blocking.message, blocking.nature) == (KEY.code, KEY.message, Nature.THROTTLED)
@@ -67,7 +67,7 @@ def test_a_closed_lane_says_why_and_leaves_others_open(lanes: Lanes) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "pause"),
-    [(7.0, 7.0), (None, PAUSE_SECONDS[FailureCode.GEMINI_QUOTA]), (10.0**9, LONGEST_PAUSE_SECONDS)],
+    [(7.0, 7.0), (None, PAUSE_SECONDS), (10.0**9, LONGEST_PAUSE_SECONDS)],
 )
 def test_a_pause_lasts_as_long_as_was_asked_for_within_reason(
     lanes: Lanes, clock: Clock, asked: float | None, pause: float
