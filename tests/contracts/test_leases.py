@@ -108,7 +108,7 @@ def test_cancelling_what_does_not_run_ends_it_at_once(database: Database, state:
 def test_a_cancelled_job_that_is_lost_for_good_says_cancelled_in_its_history_too(database: Database) -> None:
     job_id = submit_jobs(database, 1).job_ids[0]
     with database.write() as connection:
-        connection.exec_driver_sql(f"UPDATE job SET losses = {leases.LOSSES_AT_MOST - 1}")
+        connection.exec_driver_sql("UPDATE job SET losses = 4")  # one below leases.LOSSES_AT_MOST
     dispatch.claim_next(database, limit=1, worker_id=new_id("wrk"), lease_seconds=-1.0, alone=True)
     admin.cancel(database, [job_id])
     assert leases.lapse(database) == 1
