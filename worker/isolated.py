@@ -18,7 +18,8 @@ from worker.settings import load_settings
 def main(worker_id: str) -> int:
     """Run what has to run alone; 0 when nothing is left."""
     loaded = load_settings()
-    set_up_logs(loaded.settings.log_level)
+    # Its parent may be showing progress on the same terminal.
+    set_up_logs("warning" if loaded.settings.log_level == "info" else loaded.settings.log_level)
     database = open_ready_database(loaded.settings)
     told_to_leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told_to_leave.set())
