@@ -121,14 +121,10 @@ def failed(failure: Failure) -> Ending:
     return Ending(move=Move.FAIL, failure=failure)
 
 
-def waits(failure: Failure, *, delay_seconds: float) -> Ending:
-    """Try again after the delay; a throttled attempt is not counted."""
-    return Ending(
-        move=Move.WAIT,
-        failure=failure,
-        delay_seconds=delay_seconds,
-        counts_attempt=failure.nature is Nature.TRANSIENT,
-    )
+def waits(failure: Failure, *, delay_seconds: float, counts_attempt: bool | None = None) -> Ending:
+    """Try again after the delay; unless it is said otherwise, only a transient failure counts as an attempt."""
+    counts = failure.nature is Nature.TRANSIENT if counts_attempt is None else counts_attempt
+    return Ending(move=Move.WAIT, failure=failure, delay_seconds=delay_seconds, counts_attempt=counts)
 
 
 def given_back() -> Ending:

@@ -145,6 +145,7 @@ class Worker:
     def drain(self) -> None:
         """Take nothing more; calls in flight go on. Returns at once, safe in a signal handler's thread."""
         self.runner.drain()
+        self.housekeeper.drain()
 
     def close(self, *, grace_seconds: float) -> bool:
         """Leave in good order; was everything recorded?
@@ -152,10 +153,10 @@ class Worker:
         Calls in flight finish within the grace period, the rest is given back at once. What could not be recorded comes
         back when its lease ends.
         """
-        self.runner.drain()
+        self.drain()
         recorded = self.runner.finish(grace_seconds=grace_seconds)
         self._give_up.set()
-        self.housekeeper.stop()
+        self.housekeeper.stop(grace_seconds=grace_seconds)
         self._heartbeat.stop()
         asyncio.run_coroutine_threadsafe(self._gemini.aclose(), self._core.loop).result(10.0)
         self._core.close()

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 BUSY_SECONDS = 0.05
 """Least time between two looks, so that a burst of finished jobs is one look."""
 IDLE_SECONDS = 1.0
+LEAVE_SECONDS = 15.0
+"""What an isolated process takes beyond its grace to record what it gives back."""
 
 
 class Housekeeper:
@@ -54,13 +56,18 @@ class Housekeeper:
         """Look around now: something was submitted or there is room."""
         self._wake.set()
 
-    def stop(self) -> None:
-        """End, and let the isolated processes leave."""
+    def drain(self) -> None:
+        """Tell the isolated processes to leave."""
+        if self._isolation is not None:
+            self._isolation.drain()
+
+    def stop(self, *, grace_seconds: float) -> None:
+        """End, after the isolated processes have left."""
         self._stopped = True
         self._wake.set()
         self._thread.join(15.0)
         if self._isolation is not None:
-            self._isolation.close(timeout_seconds=5.0)
+            self._isolation.close(timeout_seconds=grace_seconds + LEAVE_SECONDS)
 
     def _work_until_stopped(self) -> None:
         while not self._stopped:

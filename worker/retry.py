@@ -34,7 +34,7 @@ def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: fl
 
     `jitter` is a random number from [0, 1). In this order: an interrupted job goes back; one that has to wait for quota
     waits; one that may yet succeed is tried again while it has attempts; then what there is, is stored; else it
-    failed.
+    failed. Waiting for quota costs no attempt, unless another clip was asked and failed.
     """
     worst = _worst(outcome.failures)
     if worst is None:
@@ -44,13 +44,18 @@ def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: fl
         )  # fmt: skip
     if worst.nature is Nature.INTERRUPTED:
         return given_back()
-    if worst.nature is Nature.THROTTLED:
-        return waits(worst, delay_seconds=_throttled_delay(worst, policy, jitter))
-    if worst.nature is Nature.TRANSIENT and job.attempts < job.max_attempts:
-        return waits(worst, delay_seconds=_backoff(job.attempts, worst, policy, jitter))
+    tried = [failure for failure in outcome.failures if failure.nature in {Nature.TRANSIENT, Nature.PERMANENT}]
+    is_last = bool(tried) and job.attempts >= job.max_attempts
+    if worst.nature is Nature.THROTTLED and not is_last:
+        # A clip that was asked and failed counts, though another has to wait: else it would be paid for without end.
+        delay = _throttled_delay(worst, policy, jitter)
+        return waits(worst, delay_seconds=delay, counts_attempt=bool(tried))
+    if worst.nature is Nature.TRANSIENT and not is_last:
+        return waits(worst, delay_seconds=_backoff(job.attempts, worst, policy, jitter), counts_attempt=True)
+    reason = _worst(tried) or worst
     if outcome.output is not None:
-        return succeeded_partly(outcome.output, failure=worst, model_version=outcome.model_version)
-    return failed(worst)
+        return succeeded_partly(outcome.output, failure=reason, model_version=outcome.model_version)
+    return failed(reason)
 
 
 _URGENCY = (Nature.INTERRUPTED, Nature.THROTTLED, Nature.TRANSIENT, Nature.PERMANENT)

@@ -59,10 +59,15 @@ class Isolation:
                 [*self.command, worker_id], stdin=subprocess.DEVNULL, env=os.environ.copy()
             )
 
-    def close(self, *, timeout_seconds: float) -> None:
-        """Let the children leave; end those that do not."""
-        for child in self._children.values():
+    def drain(self) -> None:
+        """Tell the children to leave: they finish or give back what they have, as any worker does."""
+        self.most = 0
+        for child in list(self._children.values()):
             child.terminate()
+
+    def close(self, *, timeout_seconds: float) -> None:
+        """Wait for the children; end those that do not leave."""
+        self.drain()
         deadline = time.monotonic() + timeout_seconds
         for child in self._children.values():
             try:

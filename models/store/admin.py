@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select, update
 
 from models.base import db_after, db_now
 from models.batch import Batch
@@ -20,22 +20,30 @@ SLICE = 1_000
 def cancel(database: Database, ids: Sequence[str]) -> list[str]:
     """Stop the jobs; the ids of those that were still live.
 
-    Queued and waiting ones end at once, running ones within a beat of their worker.
+    Queued and waiting ones end at once, running ones within a beat of their worker. One statement decides for each job
+    by the state that it has when its row is locked, so that a claim at the same moment cannot slip through.
     """
     touched: list[str] = []
+    runs = Job.state == JobState.RUNNING
     for start in range(0, len(ids), SLICE):
-        chosen = Job.id.in_(ids[start : start + SLICE])
-        ended = (
+        stopped = (
             update(Job)
-            .where(chosen, Job.state.in_([JobState.QUEUED, JobState.WAITING]))
-            .values(state=JobState.CANCELLED, finished_at=db_now(), due_at=None, announced_until=None)
+            .where(Job.id.in_(ids[start : start + SLICE]), Job.state.in_(MOVES[Move.CANCEL].sources))
+            .values(
+                cancel_requested=runs,
+                state=case((runs, Job.state), else_=str(JobState.CANCELLED)),
+                finished_at=case((runs, None), else_=db_now()),
+                due_at=None,
+                announced_until=None,
+                error_code=None,
+                error_message=None,
+                error_retryable=None,
+                error_detail=None,
+            )
             .returning(Job.id)
         )
-        asked = update(Job).where(chosen, Job.state == JobState.RUNNING).values(cancel_requested=True).returning(Job.id)
         with database.write() as connection:
-            # First the running ones: a job that is given back in between is seen by the second statement.
-            touched += connection.execute(asked).scalars().all()
-            touched += connection.execute(ended).scalars().all()
+            touched += connection.execute(stopped).scalars().all()
     return touched
 
 

@@ -1,5 +1,7 @@
 """Leases: a silent worker loses its jobs, a live one keeps them, and a job that kills its workers ends."""
 
+import threading
+
 import pytest
 
 from models.database import Database
@@ -114,3 +116,22 @@ def test_a_cancelled_job_that_is_lost_for_good_says_cancelled_in_its_history_too
     assert leases.lapse(database) == 1
     (attempt,) = reports.attempts_of(database, job_id)
     assert (view(database, job_id).state, attempt.outcome) == ("cancelled", "cancel")
+
+
+def test_a_cancel_that_meets_a_claim_misses_no_job(database: Database) -> None:
+    ids = list(submit_jobs(database, 300).job_ids)
+    worker_id = new_worker(database)
+
+    def claim_all() -> None:
+        while dispatch.claim_next(database, limit=5, worker_id=worker_id, lease_seconds=60):
+            pass
+
+    claimer = threading.Thread(target=claim_all)
+    claimer.start()
+    touched = [job_id for start in range(0, 300, 10) for job_id in admin.cancel(database, ids[start : start + 10])]
+    claimer.join()
+    assert sorted(touched) == sorted(ids)
+    running = leases.beat(database, worker_id, dict.fromkeys(ids, 1), lease_seconds=60, draining=False)
+    assert all(held.cancel_requested for held in running)
+    ended = {job_id for job_id in ids if view(database, job_id).state == "cancelled"}
+    assert len(ended) + len(running) == 300
