@@ -9,7 +9,7 @@ from uuid import uuid4
 from cli.files import MediaFile
 from models.database import Database
 from models.state import FINAL, LIVE, JobState
-from models.store import admin, queries
+from models.store import admin, queries, reports
 from models.store.queries import JobFilter, JobView
 from models.store.submit import NewBatch
 from worker.settings import Settings
@@ -32,11 +32,10 @@ class Asked:
     force: bool
 
     def batch_key(self) -> str:
-        """The same for the same question about the same paths; never the same where new answers are wanted."""
+        """The same for the same question about the same paths."""
         where = sorted({local_source(path) for path in self.paths})
         words = json.dumps([where, self.kind, self.model, self.language, self.prompt])
-        key = "run:" + hashlib.sha256(words.encode()).hexdigest()
-        return f"{key}:{uuid4().hex}" if self.force else key
+        return "run:" + hashlib.sha256(words.encode()).hexdigest()
 
     def options(self) -> dict[str, str]:
         """The options of each job."""
@@ -61,7 +60,7 @@ def accept_run(database: Database, settings: Settings, asked: Asked, media: Sequ
 
     Raises RefusedError, DatabaseUnavailableError.
     """
-    key = asked.batch_key()
+    key = _forced_key(database, asked) if asked.force else asked.batch_key()
     batch = NewBatch(name=f"run {asked.paths[0]}"[:200], idempotency_key=key)
     items = [
         Item(
@@ -85,6 +84,12 @@ def accept_run(database: Database, settings: Settings, asked: Asked, media: Sequ
     retried = admin.retry(database, again)
     done = sum(view.id in ids and view.state is JobState.SUCCEEDED for view in known)
     return Accepted(batch_id=batch_id, job_ids=frozenset(ids), done_before=done, retried=len(retried))
+
+
+def _forced_key(database: Database, asked: Asked) -> str:
+    """The key of a batch of new answers: of one that was interrupted, so that the same command goes on; else a new one."""
+    prefix = f"{asked.batch_key()}:"
+    return reports.unfinished_key(database, prefix) or prefix + uuid4().hex
 
 
 def may_succeed_now(view: JobView) -> bool:

@@ -7,6 +7,7 @@ whether somebody took it for media and has to hear that it is empty.
 import hashlib
 import mimetypes
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ def find_media(paths: Sequence[str], *, kind: str = "auto", own_files: Iterable[
 
 def kind_of_file(path: str) -> str:
     """The kind of work that fits this file. Raises ValueError in words why none does, OSError."""
+    if not stat.S_ISREG(Path(path).stat().st_mode):  # to open a pipe would wait for ever
+        raise ValueError("no regular file")
     with Path(path).open("rb") as file:
         head = file.read(HEAD_BYTES)
     media_type = sniff(head)

@@ -142,7 +142,8 @@ def _run(loaded: "LoadedSettings", asked: "Asked", found: "Found", outputs: Outp
         ended = _ended_at_once() if before.done == before.total else work_off(loaded, database, watch)
         facts = {"before": before, "after": reports.totals(database, wanted), "skipped": len(found.skipped)}
         summary, trouble = _conclude(database, accepted, outputs, seconds=time.monotonic() - started, **facts)
-        return _say_end(ended, summary, trouble=trouble, force=asked.force)
+        is_embedded = loaded.settings.embedded
+        return _say_end(ended, summary, trouble=trouble, is_embedded=is_embedded, batch_id=accepted.batch_id)
     finally:
         database.close()
 
@@ -221,14 +222,18 @@ def _gist(output: Any, error: str | None) -> str:
     return str(output.get("caption") or output.get("text") or ("(no speech)" if output.get("no_speech") else ""))
 
 
-def _say_end(ended: "Ended", summary: "Summary", *, trouble: Exit, force: bool) -> Exit:
+def _say_end(ended: "Ended", summary: "Summary", *, trouble: Exit, is_embedded: bool, batch_id: str) -> Exit:
     from cli.console import say
 
-    again = "run it again without --force to go on" if force else "run the same command again to go on"
-    if ended.code is Exit.INTERRUPTED:
-        say(f"interrupted; {again}")
+    if ended.code is Exit.INTERRUPTED and is_embedded:
+        say("interrupted; run the same command again to go on")
+    elif ended.code is Exit.INTERRUPTED:
+        say(
+            f"interrupted; the workers go on. To follow them: mediascribe status {batch_id} --watch; "
+            f"to stop them: mediascribe jobs cancel --batch {batch_id} --yes"
+        )
     if ended.code is Exit.NOT_ALLOWED:
-        say(f"mediascribe: {ended.words} Nothing is lost: mend that, then {again}.")
+        say(f"mediascribe: {ended.words} Nothing is lost: mend that, then run the same command again to go on.")
     if ended.code is not Exit.OK:
         return ended.code
     return trouble or summary.code

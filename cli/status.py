@@ -76,6 +76,17 @@ def _show(shape: dict[str, Any], *, in_place: bool) -> None:
         emit(plain(line))
 
 
+def _eta_words(shape: dict[str, Any]) -> str:
+    """When the work will be done, as far as anybody can know."""
+    from cli.progress import clock_words
+
+    if not shape["workers"]:
+        return "unknown: no worker is live"
+    if shape["paused_lanes"]:
+        return "unknown: a lane is paused"
+    return clock_words(shape["eta_seconds"])
+
+
 def status_lines(shape: dict[str, Any]) -> list[str]:
     """The status for a person."""
     from cli.progress import clock_words
@@ -87,7 +98,7 @@ def status_lines(shape: dict[str, Any]) -> list[str]:
     lines += [
         f"jobs     {states or 'none'}; {shape['done']:,} of {shape['total']:,} done",
         f"rate     {shape['rate_per_second']:.2f}/s in the last minute"
-        + (f", ETA {clock_words(shape['eta_seconds'])}" if left else ""),
+        + (f", ETA {_eta_words(shape)}" if left else ""),
         *([f"oldest   queued for {clock_words(oldest)}"] if oldest is not None else []),
         f"used     {usage['calls']:,} calls, ${usage['cost_usd']}; {shape['reused']:,} answers reused",
         f"workers  {len(shape['workers'])} live, {sum(worker['running'] for worker in shape['workers'])} jobs in hand",

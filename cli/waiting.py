@@ -12,7 +12,7 @@ from datetime import datetime
 from cli.exits import Exit
 from cli.progress import Display, Standing
 from cli.signals import Stop
-from models.database import Database
+from models.database import Database, DatabaseUnavailableError
 from models.failures import FailureCode
 from models.state import LIVE, JobState
 from models.store import queries, reports
@@ -52,23 +52,41 @@ def wait_for(
 ) -> Ended:
     """Wait until the batch is done, or it is no use, or somebody asks to leave, or the time is up.
 
-    Raises DatabaseUnavailableError.
+    A database that goes away in between is waited for: whoever works holds on to what it has.
+    Raises DatabaseUnavailableError if it was never there.
     """
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    was_there = False
     while True:
         before = time.monotonic()
-        totals = reports.totals(database, JobFilter(batch_id=watch.batch_id))
-        if totals.done == totals.total:
-            return Ended(code=Exit.OK)
-        paused = [lane for lane in reports.paused_lanes(database) if lane.name == watch.lane]
-        shown.show(_standing(database, watch, totals, paused))
+        ended: Ended | None = None
+        try:
+            ended = _look(database, watch, shown)
+            was_there = True
+        except DatabaseUnavailableError:
+            if not was_there:
+                raise
+        if ended is not None and ended.code is Exit.OK:
+            return ended
         if stop.asked:
             return Ended(code=Exit.INTERRUPTED)
-        if paused and paused[0].code in HOPELESS:
-            return Ended(code=Exit.NOT_ALLOWED, words=paused[0].reason or str(paused[0].code))
+        if ended is not None:
+            return ended
         if deadline is not None and time.monotonic() >= deadline:
             return Ended(code=Exit.TIMED_OUT)
         stop.wait(max(LOOK_SECONDS, COST_OF_LOOKING * (time.monotonic() - before)))
+
+
+def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
+    """Show how the batch stands; why waiting is over, if it is."""
+    totals = reports.totals(database, JobFilter(batch_id=watch.batch_id))
+    if totals.done == totals.total:
+        return Ended(code=Exit.OK)
+    paused = [lane for lane in reports.paused_lanes(database) if lane.name == watch.lane]
+    shown.show(_standing(database, watch, totals, paused))
+    if paused and paused[0].code in HOPELESS:
+        return Ended(code=Exit.NOT_ALLOWED, words=paused[0].reason or str(paused[0].code))
+    return None
 
 
 def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence[LaneView]) -> Standing:

@@ -66,7 +66,7 @@ def _words(pattern: str) -> re.Pattern[str]:
 _CLIENT_ERRORS = frozenset(range(400, 500))
 _FIX_KEY = "Set GEMINI_API_KEY to a valid key of a project that may use the Gemini API. The lane tries again by itself."
 _FIX_ACCOUNT = "Put the project's billing or region right in Google AI Studio. The lane tries again by itself."
-_TRY_LATER = "It is tried again later."
+_TRY_LATER = "Try again later."
 
 RULES: tuple[Rule, ...] = (
     Rule(

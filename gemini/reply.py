@@ -14,6 +14,7 @@ from gemini.question import Usage
 from gemini.text import storable
 
 _MAX_DIGITS = 15  # more is no count of tokens
+_MOST_TOKENS = 10**12
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -69,11 +70,11 @@ def read_reply(body: Json) -> Reply:
     candidate = next(_objects(body.get("candidates")), {})
     return Reply(
         text=_joined_text(candidate),
-        finish_reason=_text(candidate.get("finishReason")),
+        finish_reason=_name(candidate.get("finishReason"), most=50),
         block_reason=_text(_object(body.get("promptFeedback")).get("blockReason")),
         usage=_usage(body.get("usageMetadata")),
-        model_version=_text(body.get("modelVersion")),
-        response_id=_text(body.get("responseId")),
+        model_version=_name(body.get("modelVersion")),
+        response_id=_name(body.get("responseId")),
     )
 
 
@@ -126,11 +127,18 @@ def _by_modality(value: object) -> dict[str, int]:
     return tokens
 
 
+def _name(value: object, *, most: int = 200) -> str | None:
+    """A name, no longer than what stores it."""
+    text = _text(value)
+    return None if text is None else text[:most]
+
+
 def _count(value: object) -> int:
     """A count of tokens, sent as a number or (int64 in proto-JSON) as a string."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
         return int(value)
-    return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else 0
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return min(max(0, value), _MOST_TOKENS) if isinstance(value, int) and is_number else 0
 
 
 def _texts(details: tuple[Json, ...], type_name: str, key: str) -> Iterator[str]:

@@ -15,9 +15,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
+
+UNDEFINED_TABLE = "42P01"
+READ_ONLY = "25006"
+PASSING = (READ_ONLY, "25P03", "40", "53", "57")
+"""SQLSTATEs, or their classes, that pass by themselves: failover, conflict, no room, an operator's hand."""
 
 
 class DatabaseUnavailableError(Exception):
@@ -78,7 +83,7 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "application_name": "mediascribe",
-            "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+            "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s -c tcp_user_timeout=30s -c timezone=UTC",
         },
     )
     return Database(writer=engine, reader=engine)
@@ -139,20 +144,19 @@ def _translated(engine: Engine) -> Iterator[None]:
     place = engine.url.render_as_string(hide_password=True)
     try:
         yield
-    except (OperationalError, ProgrammingError) as error:
-        reason = _first_line(error)
-        if "no such table" in reason or "does not exist" in reason:
-            raise DatabaseNotReadyError(
-                f"the database {place} lacks tables ({reason}); run: mediascribe db upgrade"
-            ) from error
-        if isinstance(error, ProgrammingError):
-            raise
-        raise DatabaseUnavailableError(f"the database {place} cannot be used: {reason}") from error
     except (InterfaceError, PoolTimeoutError) as error:
         raise DatabaseUnavailableError(f"the database {place} cannot be used: {_first_line(error)}") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise DatabaseUnavailableError(f"the database {place} broke off: {_first_line(error)}") from error
+        reason = _first_line(error)
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if state == UNDEFINED_TABLE or "no such table" in reason:
+            raise DatabaseNotReadyError(
+                f"the database {place} lacks tables ({reason}); run: mediascribe db upgrade"
+            ) from error
+        if state == READ_ONLY:
+            engine.dispose()  # after a failover the address may lead to the new primary
+        if isinstance(error, OperationalError) or error.connection_invalidated or state.startswith(PASSING):
+            raise DatabaseUnavailableError(f"the database {place} cannot be used: {reason}") from error
         raise
 
 

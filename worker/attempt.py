@@ -230,18 +230,13 @@ def _call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
     used = call.usage or Usage()
     cost = _cost(call, used) if call.usage else None
     return CallRecord(
-        id=new_id("cal"), clip=clip.index, model=call.model, model_version=_cut(call.model_version, 200),
-        http_status=call.http_status, finish_reason=_cut(call.finish_reason, 50), response_id=_cut(call.response_id, 200),
+        id=new_id("cal"), clip=clip.index, model=call.model, model_version=call.model_version,
+        http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id,
         failure=why,
         input_tokens=used.input_tokens, output_tokens=used.output_tokens, thinking_tokens=used.thinking_tokens,
         cached_tokens=used.cached_tokens, input_by_modality=used.input_by_modality, cost_usd=cost,
         duration_seconds=round(call.duration_seconds, 4),
     )  # fmt: skip
-
-
-def _cut(text: str | None, most: int) -> str | None:
-    """What comes from outside is as long as it likes; columns are not."""
-    return None if text is None else text[:most]
 
 
 def _cost(call: Call, used: Usage) -> Decimal | None:

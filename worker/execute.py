@@ -155,7 +155,7 @@ class Runner:
 
     def _start(self, jobs: list[ClaimedJob]) -> None:
         for job in jobs:
-            running = _Running(job=job)
+            running = _Running(job=job, stop=StopReason.LEAVING if self._draining else None)
             self._running[job.id, job.claim] = running
             running.task = self._loop.create_task(self._run(running), name=job.id)
 
@@ -240,7 +240,10 @@ class Runner:
             self._when_room()
 
     def _free(self) -> int:
-        return 0 if self._draining else self.slots - self._taken
+        """None for a leaving worker, and for one that could begin no call with what it takes."""
+        if self._draining or time.monotonic() >= self._alive_until:
+            return 0
+        return self.slots - self._taken
 
 
 def _stopped_by(running: _Running) -> Ending | None:

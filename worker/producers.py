@@ -78,6 +78,7 @@ class Replier:
         self._send = send
         self._wake = threading.Event()
         self._stopped = False
+        self._complained: set[str] = set()
         self._thread = threading.Thread(target=self._tell_until_stopped, name="mediascribe-replies", daemon=True)
 
     def start(self) -> None:
@@ -95,25 +96,33 @@ class Replier:
         self._thread.join(5.0)
 
     def _tell_until_stopped(self) -> None:
-        failing = False
         while True:
             last_round = self._stopped
             self._wake.clear()
             try:
                 self._tell()
-                failing = False
             except (DatabaseUnavailableError, DatabaseNotReadyError):
                 pass  # others say so
-            except Exception as error:  # noqa: BLE001 - a result backend may fail in any way
-                if not failing:
-                    log.warning("the result backend does not take outcomes; trying again", reason=str(error))
-                failing = True
+            except Exception:
+                log.exception("telling producers failed; trying again")
             if last_round:
                 return
             self._wake.wait(_WAIT_SECONDS)
 
     def _tell(self) -> None:
         while due := replies.owed(self._database, limit=100):
-            for reply in due:
-                self._send(reply)
-            replies.settle(self._database, [reply.job_id for reply in due])
+            told = [reply.job_id for reply in due if self._is_told(reply)]
+            replies.settle(self._database, told)
+            if len(told) < len(due):
+                return  # the rest is tried again in the next round
+
+    def _is_told(self, reply: OwedReply) -> bool:
+        """Tell one producer; one that cannot be told keeps no other waiting."""
+        try:
+            self._send(reply)
+        except Exception as error:  # noqa: BLE001 - a result backend may fail in any way
+            if reply.job_id not in self._complained:
+                log.warning("an outcome could not be told; trying again", job_id=reply.job_id, reason=str(error))
+            self._complained.add(reply.job_id)
+            return False
+        return True

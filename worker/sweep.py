@@ -40,7 +40,7 @@ class Isolation:
     """
 
     database: Database
-    command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "worker.isolated"])
+    command: list[str] = field(default_factory=lambda: [sys.executable, "-P", "-m", "worker.isolated"])
     most: int = 2
     """Such processes at once."""
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)

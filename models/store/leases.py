@@ -22,6 +22,9 @@ from models.worker import Worker
 LOSSES_ALONE = 3
 """A job that loses its worker so often while it runs alone is to blame for it."""
 
+SLICE = 1_000
+"""Jobs a transaction when many are taken back."""
+
 LOSSES_AT_MOST = LOSSES_IN_COMPANY + LOSSES_ALONE
 
 
@@ -103,8 +106,17 @@ def lapse(database: Database, *, worker_id: str | None = None) -> int:
     with database.read() as connection:
         if connection.execute(select(Job.id).where(lost).limit(1)).first() is None:
             return 0
+    taken = 0
+    while (slice_ := _lapse_slice(database, lost)) > 0:
+        taken += slice_
+    return taken
+
+
+def _lapse_slice(database: Database, lost: ColumnElement[bool]) -> int:
+    """Take back some of the lost jobs in one transaction, so that no lock is held for long; how many."""
+    some = select(Job.id).where(lost).limit(SLICE).with_for_update(skip_locked=True)
     with database.write() as connection:
-        ids = connection.execute(select(Job.id).where(lost).with_for_update(skip_locked=True)).scalars().all()
+        ids = connection.execute(some).scalars().all()
         if not ids:
             return 0
         _note_lost(connection, ids)

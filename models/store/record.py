@@ -88,20 +88,19 @@ def record(database: Database, records: Sequence[Record]) -> list[bool]:
     dialect = database.dialect
     with database.write() as connection:
         new_calls = _insert_calls(connection, dialect, records)
-        owned = _end_attempts(connection, dialect, [r for r in records if r.ending], new_calls)
+        ended = _end_attempts(connection, dialect, [r for r in records if r.ending], new_calls)
         # Calls of others: answers of unfinished recordings, and of workers that had lost their claim.
-        rest = [r for r in records if r.ending is None or r.job.id not in owned]
-        owned |= _count_usage(connection, dialect, rest, new_calls)
-        _insert(connection, _answer_insert(dialect), _ANSWERS, _answer_rows(rest))
+        rest = [r for r in records if r.ending is None or r.job.id not in ended]
+        owned = ended | _count_usage(connection, dialect, rest, new_calls)
+        kept = [r for r in records if not (r.ending and r.ending.output is not None and r.job.id in ended)]
+        _insert(connection, _answer_insert(dialect), _ANSWERS, _answer_rows(kept))
     return [r.job.id in owned for r in records]
 
 
 def _end_attempts(connection: Connection, dialect: str, records: list[Record], new_calls: set[str]) -> set[str]:
     """Apply the endings; the ids of the jobs that were still owned."""
-    if not records:
-        return set()
     rows = [_ending_row(r, new_calls) for r in records]
-    owned = {row.id for row in connection.execute(_ending_update(dialect), _ENDINGS.parameter(rows))}
+    owned = {row.id for row in _insert(connection, _ending_update(dialect), _ENDINGS, rows)}
     applied = [row for row in rows if row["id"] in owned]
     _insert(connection, _attempt_insert(dialect), _ENDINGS, applied)
     _insert(connection, _result_insert(dialect), _ENDINGS, [row for row in applied if row["output"] is not None])

@@ -12,7 +12,7 @@ from models.base import db_after, db_now
 from models.batch import Batch
 from models.database import Database
 from models.job import Job
-from models.state import FINAL, JobState
+from models.state import FINAL, LIVE, JobState
 from models.store.queries import JobFilter, matching
 from models.worker import Lane, Worker
 
@@ -240,6 +240,14 @@ def find_batch(database: Database, wanted: str) -> BatchView | None:
     with database.read() as connection:
         row = connection.execute(select(*columns).where(which).order_by(Batch.id.desc()).limit(1)).first()
     return None if row is None else BatchView(**row._mapping)  # noqa: SLF001
+
+
+def unfinished_key(database: Database, prefix: str) -> str | None:
+    """The idempotency key with this beginning of the latest batch that still has work to come."""
+    live = select(Job.id).where(Job.batch_id == Batch.id, Job.state.in_(LIVE)).exists()
+    keys = select(Batch.idempotency_key).where(Batch.idempotency_key.startswith(prefix, autoescape=True), live)
+    with database.read() as connection:
+        return connection.execute(keys.order_by(Batch.id.desc()).limit(1)).scalar_one_or_none()
 
 
 def list_batches(database: Database, *, limit: int) -> list[BatchView]:
