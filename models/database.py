@@ -153,6 +153,10 @@ def _translated(engine: Engine) -> Iterator[None]:
             raise DatabaseNotReadyError(
                 f"the database {place} lacks tables ({reason}); run: mediascribe db upgrade"
             ) from error
+        if "not a database" in reason:
+            raise DatabaseUrlError(
+                f"{place} is no SQLite database; name another file, or none to make a new one"
+            ) from error
         if state == READ_ONLY:
             engine.dispose()  # after a failover the address may lead to the new primary
         if isinstance(error, OperationalError) or error.connection_invalidated or state.startswith(PASSING):

@@ -157,6 +157,7 @@ class ServerWorker:
             after_record=lambda _: self._replier.wake() if self._replier else None,
         )
         self._worker = start_worker(self._loaded, database, role)
+        log.info("working", worker=self._worker.id, calls_at_most=self._settings.concurrency)
 
     def _drain(self, **_: object) -> None:
         self._leaving.set()
@@ -234,13 +235,16 @@ def _is_bundle(ids: object) -> TypeGuard[list[str]]:
 def run_worker(loaded: LoadedSettings) -> int:
     """Run a Celery worker in this process until it is told to leave; its exit status."""
     app = _app(loaded)
+    # Celery's own lines say nothing that ours do not: only its warnings are shown.
+    level = "debug" if loaded.settings.log_level == "debug" else "warning"
     arguments = [
+        "--quiet",
         "worker",
         "--without-gossip",
         "--without-mingle",
         "--without-heartbeat",
         "--loglevel",
-        loaded.settings.log_level,
+        level,
     ]
     return int(app.worker_main(arguments) or 0)
 

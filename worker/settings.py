@@ -7,13 +7,14 @@ start. The reference page is generated from this table.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 PREFIX = "MEDIASCRIBE_"
 
@@ -103,6 +104,14 @@ class Settings(BaseModel):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
+
+    @field_validator("broker_url", "celery_result_backend")
+    @classmethod
+    def _check_address(cls, address: SecretStr) -> SecretStr:
+        given = address.get_secret_value()
+        if given and not re.match(r"(rediss?|amqps?|sentinel|rpc)://", given):
+            raise ValueError("must be an address such as redis://host:6379/0 or amqp://host")
+        return address
 
     @model_validator(mode="after")
     def _check_waits(self) -> "Settings":

@@ -170,3 +170,9 @@ def test_without_a_broker_the_mode_is_embedded_and_the_database_a_file_in_home(t
     assert settings.resolved_database_url() == f"sqlite:///{tmp_path}/mediascribe.db"
     assert not load(broker_url="redis://host/0").settings.embedded
     assert load(database_url="sqlite:////x/y.db").settings.resolved_database_url() == "sqlite:////x/y.db"
+
+
+@pytest.mark.parametrize("address", ["bogus", "http://host", "localhost:6379"])
+def test_an_address_that_no_broker_has_is_refused_and_named(address: str) -> None:
+    with pytest.raises(SettingsError, match="MEDIASCRIBE_BROKER_URL.*redis://"):
+        load_settings(environment={"MEDIASCRIBE_BROKER_URL": address}, dotenv=Path("/nowhere/.env"))
