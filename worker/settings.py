@@ -105,11 +105,11 @@ class Settings(BaseModel):
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
 
-    @field_validator("broker_url", "celery_result_backend")
+    @field_validator("broker_url")
     @classmethod
-    def _check_address(cls, address: SecretStr) -> SecretStr:
+    def _check_broker(cls, address: SecretStr) -> SecretStr:
         given = address.get_secret_value()
-        if given and not re.match(r"(rediss?|amqps?|sentinel|rpc)://", given):
+        if given and not re.match(r"(rediss?|amqps?|sentinel)://", given):
             raise ValueError("must be an address such as redis://host:6379/0 or amqp://host")
         return address
 
