@@ -82,8 +82,9 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
             "keepalives_idle": 30,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
             "application_name": "mediascribe",
-            "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s -c tcp_user_timeout=30s -c timezone=UTC",
+            "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s -c timezone=UTC",
         },
     )
     return Database(writer=engine, reader=engine)
