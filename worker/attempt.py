@@ -21,7 +21,7 @@ from gemini.question import Call, Question, Usage
 from media.sandbox import Sandbox
 from media.sniff import Family
 from media.source import LocalFile, open_local
-from models.failures import Failure, FailureCode, FailureError, failure
+from models.failures import Failure, FailureCode, FailureError, Nature, failure
 from models.ids import new_id
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
@@ -31,6 +31,9 @@ from worker.grouping import Grouper
 from worker.lanes import Lanes
 from worker.retry import Outcome
 from worker.settings import Settings
+
+LEFT_FOR_OTHERS_SECONDS = 30.0
+"""After so long a job that this worker cannot do is offered again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,9 +80,17 @@ class Work:
 
 
 def begin(job: ClaimedJob) -> Work:
-    """A new attempt. Raises FailureError(invalid_options)."""
-    kind = find_kind(job.kind)
-    return Work(job=job, kind=kind, options=read_options(kind, job.options))
+    """A new attempt. Raises FailureError(invalid_options).
+
+    The job was valid where it was accepted. If this worker does not know its kind or an option, a newer one does: the job
+    is left for that, and spends no attempt.
+    """
+    try:
+        kind = find_kind(job.kind)
+        return Work(job=job, kind=kind, options=read_options(kind, job.options))
+    except FailureError as error:
+        later = replace(error.failure, nature=Nature.THROTTLED, retry_after_seconds=LEFT_FOR_OTHERS_SECONDS)
+        raise FailureError(later) from error
 
 
 async def carry_out(work: Work, tools: Tools) -> Outcome:

@@ -31,10 +31,11 @@ from models.store import admin, leases, reports
 from tasks.base import MediaLimits
 from worker.attempt import Tools
 from worker.dispatch import Announcer, Feeder
-from worker.execute import LoopThread, Runner
+from worker.execute import Runner
 from worker.heartbeat import Heartbeat
 from worker.housekeeping import Housekeeper
 from worker.lanes import Lanes
+from worker.loop import LoopThread
 from worker.record import answer_grouper, record_grouper, result_grouper
 from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch

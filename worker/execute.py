@@ -19,8 +19,9 @@ from enum import StrEnum
 
 import structlog
 
+from models.database import DatabaseUnavailableError
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
-from models.moves import ClaimedJob, Ending, Record, cancelled, given_back
+from models.moves import ClaimedJob, Ending, Record, cancelled, failed, given_back
 from worker.attempt import Tools, Work, begin, carry_out
 from worker.retry import Outcome, RetryPolicy, decide
 
@@ -199,7 +200,15 @@ class Runner:
         if ending is None and not calls:
             return
         record = Record(job=running.job, calls=calls, answers=answers, ending=ending)
-        owned = await asyncio.shield(self._tools.records.ask(record))
+        try:
+            owned = await asyncio.shield(self._tools.records.ask(record))
+        except DatabaseUnavailableError:
+            raise
+        except Exception as error:
+            if ending is None:
+                raise
+            ending = failed(failure_of(error))
+            owned = await asyncio.shield(self._tools.records.ask(Record(job=running.job, ending=ending)))
         if ending is not None:
             why = ending.failure
             log.log(
@@ -278,18 +287,3 @@ def failure_of(error: BaseException) -> Failure:
 
 def _interrupted(words: str) -> Failure:
     return failure(FailureCode.WORKER_LOST, words, nature=Nature.INTERRUPTED)
-
-
-class LoopThread:
-    """An event loop on a thread of its own."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="mediascribe-core", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop the loop and wait for its thread."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10.0)
-        self.loop.close()

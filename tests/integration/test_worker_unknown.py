@@ -1,0 +1,44 @@
+"""What this worker cannot do or store: a kind that only a newer one knows, a record that the database refuses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.store.submit import NewBatch, NewJob, submit
+from tests.services.embedded import Bench, migrated
+from tests.services.simulator import simulator
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    database = migrated(url)
+    with simulator() as gemini:
+        yield Bench(database=database, database_url=url, gemini=gemini, folder=tmp_path)
+    database.close()
+
+
+@pytest.mark.parametrize("changes", [{"kind": "paint"}, {"options": {"brush": 3}}], ids=["kind", "option"])
+def test_a_job_that_only_a_newer_worker_knows_is_left_for_it(bench: Bench, changes: dict[str, object]) -> None:
+    fields = {"kind": "caption", "source": str(bench.pictures(1)[0]), "model": "m", "lane": "m", "max_attempts": 1}
+    ids = submit(bench.database, NewBatch(), [NewJob(**{**fields, **changes})]).job_ids  # type: ignore[arg-type]
+    with bench.worker():
+        bench.wait_for(ids, "waiting")
+    job = bench.job(ids[0])
+    assert (job.attempts, job.error_code) == (0, "invalid_options")
+    assert bench.gemini.summary()["calls"] == 0
+
+
+def test_a_job_whose_result_the_database_refuses_fails_and_is_not_paid_for_again(bench: Bench) -> None:
+    refusal = {
+        "sqlite": "CREATE TRIGGER refuse BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'refused'); END",
+        "postgresql": "ALTER TABLE result ADD CONSTRAINT refuse CHECK (false)",
+    }
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(refusal[bench.database.dialect])
+    ids = bench.submit(bench.pictures(2))
+    with bench.worker():
+        bench.wait_for(ids, "failed")
+    assert {job.error_code for job in bench.jobs(ids)} == {"internal"}
+    assert bench.gemini.summary()["calls"] == 2
