@@ -21,7 +21,7 @@ import structlog
 
 from models.database import DatabaseUnavailableError
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
-from models.moves import ClaimedJob, Ending, Record, cancelled, failed, given_back
+from models.moves import CallRecord, ClaimedJob, Ending, Record, cancelled, failed, given_back
 from worker.attempt import Tools, Work, begin, carry_out
 from worker.retry import Outcome, RetryPolicy, decide
 
@@ -208,7 +208,7 @@ class Runner:
             if ending is None:
                 raise
             ending = failed(failure_of(error))
-            owned = await asyncio.shield(self._tools.records.ask(Record(job=running.job, ending=ending)))
+            owned = await self._record_refused(running.job, calls, ending)
         if ending is not None:
             why = ending.failure
             log.log(
@@ -219,6 +219,16 @@ class Runner:
                 code=why and str(why.code),
                 reason=why and why.message,
             )
+
+    async def _record_refused(self, job: ClaimedJob, calls: tuple[CallRecord, ...], ending: Ending) -> bool:
+        """End a job whose record the database refused: with its calls, which were paid, unless they are what it refuses."""
+        try:
+            return await asyncio.shield(self._tools.records.ask(Record(job=job, calls=calls, ending=ending)))
+        except DatabaseUnavailableError:
+            raise
+        except Exception:
+            log.exception("the calls of a job could not be stored")
+            return await asyncio.shield(self._tools.records.ask(Record(job=job, ending=ending)))
 
     def _stop_all(self, claims: list[tuple[str, int]], reason: StopReason) -> None:
         for claim in claims:

@@ -110,11 +110,13 @@ class Replier:
             self._wake.wait(_WAIT_SECONDS)
 
     def _tell(self) -> None:
-        while due := replies.owed(self._database, limit=100):
+        after: str | None = None
+        while due := replies.owed(self._database, limit=100, after=after):
             told = [reply.job_id for reply in due if self._is_told(reply)]
+            if not told:
+                return  # the result backend is away; the next round tries again
             replies.settle(self._database, told)
-            if len(told) < len(due):
-                return  # the rest is tried again in the next round
+            after = due[-1].job_id
 
     def _is_told(self, reply: OwedReply) -> bool:
         """Tell one producer; one that cannot be told keeps no other waiting."""

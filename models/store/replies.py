@@ -22,8 +22,8 @@ class OwedReply:
     error_message: str
 
 
-def owed(database: Database, *, limit: int) -> list[OwedReply]:
-    """Finished jobs whose producers have not been told, oldest first. Uses ix_job_unreported."""
+def owed(database: Database, *, limit: int, after: str | None = None) -> list[OwedReply]:
+    """Finished jobs after the given one whose producers have not been told, oldest first. Uses ix_job_unreported."""
     query = (
         select(Job.id, Job.client_ref, Job.state, Job.error_code, Job.error_message, Result.output)
         .outerjoin(Result, Result.job_id == Job.id)
@@ -31,6 +31,8 @@ def owed(database: Database, *, limit: int) -> list[OwedReply]:
         .order_by(Job.id)
         .limit(limit)
     )
+    if after is not None:
+        query = query.where(Job.id > after)
     with database.read() as connection:
         rows = connection.execute(query).all()
     return [

@@ -41,4 +41,5 @@ def test_a_job_whose_result_the_database_refuses_fails_and_is_not_paid_for_again
     with bench.worker():
         bench.wait_for(ids, "failed")
     assert {job.error_code for job in bench.jobs(ids)} == {"internal"}
+    assert {job.calls for job in bench.jobs(ids)} == {1}
     assert bench.gemini.summary()["calls"] == 2
