@@ -5,10 +5,7 @@ Nothing has a stand-in but Gemini itself: the simulator, a process of its own th
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from models.failures import FailureCode
 from models.ids import new_id
@@ -17,25 +14,9 @@ from models.store import admin, dispatch, leases, reports
 from models.store.record import record
 from tests.services.embedded import Bench, eventually, migrated
 from tests.services.postgres import PostgresServer
-from tests.services.simulator import Simulator, simulator
+from tests.services.simulator import simulator
 
 MODEL = "gemini-3.8-flash"
-
-
-@pytest.fixture(scope="module")
-def shared_gemini() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
-    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    database = migrated(url)
-    shared_gemini.set_faults()
-    yield Bench(database=database, database_url=url, gemini=shared_gemini, folder=tmp_path)
-    shared_gemini.set_faults()
-    database.close()
 
 
 def calls_by_job(bench: Bench, ids: list[str]) -> Counter[str]:

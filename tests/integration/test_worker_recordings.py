@@ -1,34 +1,15 @@
 """A whole worker on recordings: each clip's answer is paid for once, and what cannot be had is named."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from models.failures import FailureCode
 from models.store import admin, reports
-from tests.services.embedded import Bench, migrated
-from tests.services.simulator import Simulator, simulator
+from tests.services.embedded import Bench
 
 SECONDS = 24.0
 """Three clips of at most ten seconds with an overlap, for there is no pause to cut in."""
-
-
-@pytest.fixture(scope="module")
-def shared_gemini() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
-    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    database = migrated(url)
-    shared_gemini.set_faults()
-    yield Bench(database=database, database_url=url, gemini=shared_gemini, folder=tmp_path)
-    shared_gemini.set_faults()
-    database.close()
 
 
 def calls_by_clip(bench: Bench, job_id: str) -> Counter[str]:

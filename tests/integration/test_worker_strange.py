@@ -1,27 +1,8 @@
 """A whole worker on strange answers: what Gemini says about its answer is stored or cut, and harms no neighbour."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.services.embedded import Bench, migrated
-from tests.services.simulator import Simulator, simulator
-
-
-@pytest.fixture(scope="module")
-def shared_gemini() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
-    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    database = migrated(url)
-    yield Bench(database=database, database_url=url, gemini=shared_gemini, folder=tmp_path)
-    shared_gemini.set_faults()
-    database.close()
+from tests.services.embedded import Bench
 
 
 @pytest.mark.parametrize("reason", ["X" * 60, "NUL\x00", "half a pair \ud83d"], ids=["long", "nul", "surrogate"])

@@ -1,0 +1,27 @@
+"""What the tests of whole workers share: a simulator for each module, and a bench over SQLite and over PostgreSQL."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.embedded import Bench, migrated
+from tests.services.simulator import Simulator, simulator
+
+
+@pytest.fixture(scope="module")
+def shared_gemini() -> Iterator[Simulator]:
+    """A simulator without faults, one for each module: its ledger holds the calls of all tests of the module."""
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
+    """A migrated database of the test's own, media to submit, and workers to start."""
+    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    database = migrated(url)
+    shared_gemini.set_faults()
+    yield Bench(database=database, database_url=url, gemini=shared_gemini, folder=tmp_path)
+    shared_gemini.set_faults()
+    database.close()
