@@ -49,6 +49,10 @@ class Simulator:
         """Replace the script of faults; all counts start anew. Without rules all goes well from now on."""
         self._request("POST", "/simulator/faults", json.dumps(list(rules)))
 
+    def reset(self) -> None:
+        """Forget the calls so far."""
+        self._request("POST", "/simulator/reset")
+
     def _request(self, method: str, path: str, body: str = "") -> Any:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=ANSWER_SECONDS)
         try:
