@@ -12,8 +12,8 @@ from models.job import Job, Result
 from models.state import FINAL
 from models.store.submit import NewBatch
 from worker.bootstrap import open_ready_database
-from worker.broker import announcer_for
-from worker.dispatch import publish
+from worker.broker_app import announcer_for
+from worker.dispatch import announcing_by, publish
 from worker.settings import load_settings
 from worker.submit import Item, accept
 
@@ -47,7 +47,9 @@ class Side:
         items = [Item(kind="caption", source=str(path)) for path in paths]
         self._batches[batch] = accept(self._database, self._settings, NewBatch(name=batch), items).batch_id
         if not self._settings.embedded:
-            publish(self._database, announcer_for(self._settings), alive_seconds=self._settings.lease_seconds)
+            announcing = announcing_by(announcer_for(self._settings), self._database)
+            publish(self._database, announcing, alive_seconds=self._settings.lease_seconds)
+            announcing.wait_until_sent(timeout_seconds=5.0)
 
     def count(self, batch: str) -> int:
         """How many of its jobs are final."""

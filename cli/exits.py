@@ -49,7 +49,6 @@ CODE_OF: Mapping[str, Exit] = {
     "models.database.DatabaseUrlError": Exit.USAGE,
     "models.database.DatabaseUnavailableError": Exit.TRY_AGAIN,
     "models.database.DatabaseNotReadyError": Exit.TRY_AGAIN,
-    "worker.dispatch.BrokerDownError": Exit.TRY_AGAIN,
 }
 """Module and name of an exception -> how the command ends."""
 

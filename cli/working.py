@@ -14,9 +14,12 @@ from cli.waiting import Ended, Watch, wait_for
 from models.database import Database
 from models.store.reports import list_workers
 from worker.bootstrap import Role, Worker, start_worker
-from worker.dispatch import BrokerDownError, publish
+from worker.dispatch import announcing_by, publish
 from worker.logs import set_up_logs
 from worker.settings import LoadedSettings, Settings
+
+BROKER_SECONDS = 3.0
+"""How long a person waits for the broker at most."""
 
 
 def work_off(
@@ -47,14 +50,15 @@ def work_off(
 
 def announce(settings: Settings, database: Database) -> bool:
     """Tell the broker that there is something to do; did that work? It need not: workers look into SQL themselves."""
-    from worker.broker import announcer_for
+    from worker.broker_app import announcer_for
 
-    try:
-        publish(database, announcer_for(settings), alive_seconds=settings.lease_seconds)
-    except BrokerDownError as error:
-        say(f"warning: the broker does not answer ({error}); the jobs are stored, and workers find them without it")
-        return False
-    return True
+    announcing = announcing_by(announcer_for(settings), database)
+    publish(database, announcing, alive_seconds=settings.lease_seconds)
+    if announcing.wait_until_sent(timeout_seconds=BROKER_SECONDS):
+        return True
+    why = announcing.trouble or "it is slow"
+    say(f"warning: the broker does not answer ({why}); the jobs are stored, and workers find them without it")
+    return False
 
 
 def quiet_log_level(loaded: LoadedSettings) -> str:

@@ -6,12 +6,13 @@ the disk, because an accepted job must survive a power cut. PostgreSQL: one smal
 transactions are bounded in time, so that a lost process cannot hold a lock for ever.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -21,12 +22,25 @@ from sqlalchemy.pool import QueuePool
 
 UNDEFINED_TABLE = "42P01"
 READ_ONLY = "25006"
-PASSING = (READ_ONLY, "25P03", "40", "53", "57")
+CONFLICT = "40"
+"""The class of deadlocks and serialization failures."""
+PASSING = (READ_ONLY, "25P03", CONFLICT, "53", "57")
 """SQLSTATEs, or their classes, that pass by themselves: failover, conflict, no room, an operator's hand."""
+
+
+CONFLICTS_AT_MOST = 5
+"""So often a verb that a person waits for is tried before the conflict is shown."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class DatabaseUnavailableError(Exception):
     """The database cannot be reached, is busy past its time, or broke off; what was asked may be asked again."""
+
+
+class DatabaseConflictError(DatabaseUnavailableError):
+    """Two transactions were in each other's way and this one had to give; nothing of it was done."""
 
 
 class DatabaseNotReadyError(Exception):
@@ -65,6 +79,19 @@ class Database:
         """Close every pooled connection."""
         self.writer.dispose()
         self.reader.dispose()
+
+
+def again_after_conflict(verb: Callable[P, R]) -> Callable[P, R]:
+    """The same verb of one transaction, tried again where another transaction was in its way."""
+
+    @wraps(verb)
+    def patient(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(CONFLICTS_AT_MOST - 1):
+            with suppress(DatabaseConflictError):
+                return verb(*args, **kwargs)
+        return verb(*args, **kwargs)
+
+    return patient
 
 
 def open_database(url: str, *, pool_size: int = 8) -> Database:
@@ -160,6 +187,8 @@ def _translated(engine: Engine) -> Iterator[None]:
             ) from error
         if state == READ_ONLY:
             engine.dispose()  # after a failover the address may lead to the new primary
+        if state.startswith(CONFLICT):
+            raise DatabaseConflictError(f"the database {place} broke a deadlock: {reason}") from error
         if isinstance(error, OperationalError) or error.connection_invalidated or state.startswith(PASSING):
             raise DatabaseUnavailableError(f"the database {place} cannot be used: {reason}") from error
         raise

@@ -29,8 +29,9 @@ from models.ids import new_id
 from models.moves import Record
 from models.store import admin, leases, reports
 from tasks.base import MediaLimits
+from worker.announcing import Announcer
 from worker.attempt import Tools
-from worker.dispatch import Announcer, Feeder
+from worker.dispatch import Feeder
 from worker.execute import Runner
 from worker.heartbeat import Heartbeat
 from worker.housekeeping import Housekeeper
@@ -133,6 +134,7 @@ class Worker:
             id=self.id, host=socket.gethostname(), pid=os.getpid(), version=VERSION, slots=self.runner.slots
         )
         leases.register(self._database, facts)
+        leases.forget_workers(self._database, after_seconds=KEEP_WORKERS_SECONDS)
         if self._settings.embedded:
             take_back_from_dead(self._database, facts.host)
         admin.resume_lanes(self._database, code=FailureCode.GEMINI_AUTH)  # a new process may have the right key

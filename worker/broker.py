@@ -10,13 +10,13 @@ code; they are acknowledged only after the job is committed.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 import structlog
 from celery import Celery, Task, signals, states
+from celery.concurrency import get_implementation
 from celery.exceptions import Reject
-from kombu.exceptions import OperationalError
 
 from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError, DatabaseUrlError
 from models.failures import FailureCode, FailureError
@@ -25,91 +25,21 @@ from models.store.replies import OwedReply
 from models.store.submit import NewBatch
 from tasks.registry import KINDS
 from worker.bootstrap import Role, Worker, open_ready_database, start_worker
-from worker.dispatch import BrokerDownError
+from worker.broker_app import POOL, RUN_TASK, CeleryAnnouncer, build_app
+from worker.eviction import eviction_policy
 from worker.logs import set_up_logs
 from worker.producers import Replier, read_item
-from worker.settings import LoadedSettings, Settings, load_settings
+from worker.settings import LoadedSettings, load_settings
 from worker.submit import RefusedError, accept
 
 log = structlog.get_logger(__name__)
 
-QUEUE = "mediascribe"
-"""Where producers send jobs."""
-BUNDLE_QUEUE = "mediascribe.bundles"
-RUN_TASK = "mediascribe.run"
 LARGEST_BUNDLE = 1_000
 """More ids than this in one message are not ours."""
-THREADS = 4
-"""They only hand over ids and accept jobs; the work is done on the core's loop."""
 CANNOT_START = 7
 """Exit status: try again later."""
-
-
-def build_app(settings: Settings) -> Celery:
-    """The Celery app: JSON only, no results of its own, short socket timeouts, no publishing retries."""
-    app = Celery("mediascribe", broker=settings.broker_url.get_secret_value() or "memory://", set_as_current=False)
-    app.conf.update(
-        accept_content=["json"],
-        task_serializer="json",
-        result_serializer="json",
-        task_ignore_result=True,
-        task_store_errors_even_if_ignored=True,
-        redis_socket_timeout=5,
-        redis_socket_connect_timeout=3,
-        result_backend_transport_options={"retry_policy": {"timeout": 5.0, "max_retries": 1}},
-        result_backend=settings.celery_result_backend.get_secret_value() or None,
-        task_default_queue=QUEUE,
-        task_queues={QUEUE: {}, BUNDLE_QUEUE: {}},
-        task_create_missing_queues=True,
-        worker_pool="threads",
-        worker_concurrency=THREADS,
-        worker_prefetch_multiplier=1,
-        worker_disable_prefetch=False,
-        task_acks_late=False,
-        task_reject_on_worker_lost=False,
-        task_publish_retry=False,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_enable_remote_control=False,
-        worker_send_task_events=False,
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        broker_channel_error_retry=True,
-        broker_transport_options=_transport_options(settings),
-    )
-    return app
-
-
-def _transport_options(settings: Settings) -> dict[str, Any]:
-    if not settings.broker_url.get_secret_value().startswith(("redis", "rediss")):
-        return {}
-    return {
-        "socket_timeout": 5,
-        "socket_connect_timeout": 3,
-        "socket_keepalive": True,
-        "health_check_interval": 25,
-        "visibility_timeout": 6 * 3_600,  # only late-acknowledged submissions depend on it, and they are short
-    }
-
-
-class CeleryAnnouncer:
-    """Sends bundles by Celery, on a connection of its own."""
-
-    def __init__(self, app: Celery) -> None:
-        self._app = app
-
-    def announce(self, bundle: Sequence[str]) -> None:
-        """Send one bundle. Raises BrokerDownError within a few seconds."""
-        try:
-            self._app.send_task(RUN_TASK, args=[list(bundle)], queue=BUNDLE_QUEUE, retry=False, ignore_result=True)
-        except (OperationalError, OSError) as error:
-            raise BrokerDownError(str(error)) from error
-        except Exception as error:
-            # redis-py has errors of its own that kombu does not translate (read-only replica, out of memory).
-            if type(error).__module__.startswith(("redis", "kombu", "amqp")):
-                raise BrokerDownError(str(error)) from error
-            raise
+WRONG_USE = 2
+"""Exit status: it was called wrongly."""
 
 
 class JobFailedError(Exception):
@@ -139,7 +69,10 @@ class ServerWorker:
         signals.worker_shutting_down.connect(self._drain, weak=False)
         signals.worker_shutdown.connect(self._close, weak=False)
 
-    def _start(self, **_: object) -> None:
+    def _start(self, sender: Any = None, **_: object) -> None:
+        if get_implementation(getattr(sender, "pool_cls", POOL)) is not get_implementation(POOL):
+            log.error("the worker cannot start", reason=f"it needs Celery's pool {POOL!r}: leave out -P")
+            raise SystemExit(WRONG_USE)
         try:
             self._start_working()
         except (DatabaseUnavailableError, DatabaseNotReadyError, DatabaseUrlError, FailureError) as error:
@@ -157,7 +90,13 @@ class ServerWorker:
             after_record=lambda _: self._replier.wake() if self._replier else None,
         )
         self._worker = start_worker(self._loaded, database, role)
+        self._warn_of_eviction()
         log.info("working", worker=self._worker.id, calls_at_most=self._settings.concurrency)
+
+    def _warn_of_eviction(self) -> None:
+        policy = eviction_policy(self._settings.broker_url.get_secret_value())
+        if policy is not None:
+            log.warning("Redis may drop messages of Celery producers; set maxmemory-policy noeviction", policy=policy)
 
     def _drain(self, **_: object) -> None:
         self._leaving.set()
@@ -247,11 +186,6 @@ def run_worker(loaded: LoadedSettings) -> int:
         level,
     ]
     return int(app.worker_main(arguments) or 0)
-
-
-def announcer_for(settings: Settings) -> CeleryAnnouncer:
-    """What a submitter announces with."""
-    return CeleryAnnouncer(build_app(settings))
 
 
 def _app(loaded: LoadedSettings) -> Celery:

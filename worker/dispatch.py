@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from functools import partial
 
 import structlog
 
@@ -17,6 +17,7 @@ from models.database import Database
 from models.moves import ClaimedJob
 from models.store import dispatch
 from models.store.dispatch import Outlook
+from worker.announcing import Announcer, Announcing
 from worker.execute import Runner
 
 log = structlog.get_logger(__name__)
@@ -37,32 +38,26 @@ LOST_AFTER_SECONDS = 5.0
 """An announcement so old, while this worker is idle, is taken for lost."""
 
 
-class BrokerDownError(Exception):
-    """The message did not go out."""
+def announcing_by(announcer: Announcer, database: Database) -> Announcing:
+    """Announces by that announcer; what does not go out is free for anyone."""
+    return Announcing(announcer, give_back=partial(dispatch.unannounce, database))
 
 
-class Announcer(Protocol):
-    """What carries bundles of job ids to the workers."""
+def publish(database: Database, announcing: Announcing, *, alive_seconds: float) -> Outlook:
+    """Hand over the next jobs in line to be announced, as far as the window allows; what there was to do.
 
-    def announce(self, bundle: Sequence[str]) -> None:
-        """Send one bundle. Raises BrokerDownError, soon."""
-
-
-def publish(database: Database, announcer: Announcer, *, alive_seconds: float) -> Outlook:
-    """Announce the next jobs in line as far as the window allows; what there was to do. Raises BrokerDownError."""
+    While the broker is away, an empty bundle now and then finds out whether it is back.
+    """
     outlook = dispatch.look(database, alive_seconds=alive_seconds)
     if outlook.is_due:
         dispatch.wake(database)
     window = outlook.slots * WINDOW_PER_SLOT - outlook.announced
-    if not (outlook.is_due or outlook.is_free) or window < max(1, outlook.slots // 4):
+    if not (outlook.is_due or outlook.is_free) or window < max(1, outlook.slots // 4) or not announcing.may_try:
         return outlook  # nothing, or not worth a statement yet
-    bundles = _bundles(dispatch.announce(database, limit=window), workers=outlook.workers)
-    for position, bundle in enumerate(bundles):
-        try:
-            announcer.announce(bundle)
-        except BrokerDownError:
-            dispatch.unannounce(database, [job_id for rest in bundles[position:] for job_id in rest])
-            raise
+    if announcing.trouble:
+        announcing.send([[]])
+    else:
+        announcing.send(_bundles(dispatch.announce(database, limit=window), workers=outlook.workers))
     return outlook
 
 
@@ -94,11 +89,11 @@ class Feeder:
         self._runner = runner
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
-        self._announcer = announcer
+        self._announcing = announcing_by(announcer, database) if announcer else None
         self._batch_id = batch_id
         self._alone = alone
         self._last_bundle = time.monotonic()
-        self._broker_down_since: float | None = None
+        self._trouble: str | None = None
         self._kept: deque[str] = deque(maxlen=KEEP_AT_MOST)
         """Announced jobs that there was no room for yet."""
         self._keeping = threading.Lock()
@@ -129,25 +124,26 @@ class Feeder:
             dispatch.unannounce(self._database, kept)
 
     def _announce_or_feed(self) -> int:
-        if self._announcer is None:
+        if self._announcing is None:
             outlook = dispatch.look(self._database, alive_seconds=self._lease_seconds)
             if outlook.is_due:
                 dispatch.wake(self._database)
             return self._feed(lost_after_seconds=None) if outlook.is_due or outlook.is_free or self._alone else 0
-        try:
-            outlook = publish(self._database, self._announcer, alive_seconds=self._lease_seconds)
-        except BrokerDownError as error:
-            if self._broker_down_since is None:
-                log.warning("the broker is down; feeding from SQL", reason=str(error))
-                self._broker_down_since = time.monotonic()
-            return self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
-        if self._broker_down_since is not None:
-            log.info("the broker is back", seconds=round(time.monotonic() - self._broker_down_since, 1))
-            self._broker_down_since = None
+        outlook = publish(self._database, self._announcing, alive_seconds=self._lease_seconds)
+        trouble = self._announcing.trouble
+        self._tell(trouble)
         is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS
-        if is_silent and (outlook.is_free or outlook.announced):
+        if (is_silent or trouble) and (outlook.is_free or outlook.announced):
             return self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
         return 0
+
+    def _tell(self, trouble: str | None) -> None:
+        """Log when the broker goes and comes."""
+        if trouble and not self._trouble:
+            log.warning("the broker is down; feeding from SQL", reason=trouble)
+        elif self._trouble and not trouble:
+            log.info("the broker is back")
+        self._trouble = trouble
 
     def _take_kept(self) -> int:
         """Claim kept jobs while there is room."""

@@ -92,7 +92,8 @@ def check_broker(settings: Settings) -> Finding:
     """Does it take a connection?"""
     if settings.embedded:
         return Finding(name="broker", words="none set: embedded mode")
-    from worker.broker import build_app
+    from worker.broker_app import build_app
+    from worker.eviction import eviction_policy
 
     try:
         with build_app(settings).connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
@@ -100,6 +101,12 @@ def check_broker(settings: Settings) -> Finding:
     except Exception as error:  # noqa: BLE001 - every transport has errors of its own
         words = f"does not answer ({error}); start it, or correct MEDIASCRIBE_BROKER_URL"
         return Finding(name="broker", words=words, trouble=Trouble.AWAY)
+    policy = eviction_policy(settings.broker_url.get_secret_value())
+    if policy is not None:
+        words = (
+            f"evicts keys when its memory is full ({policy}), producers' messages too; set maxmemory-policy noeviction"
+        )
+        return Finding(name="broker", words=words, trouble=Trouble.SETTING)
     return Finding(name="broker", words="answers")
 
 

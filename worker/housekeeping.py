@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 BUSY_SECONDS = 0.05
 """Least time between two looks, so that a burst of finished jobs is one look."""
 IDLE_SECONDS = 1.0
+SWEEP_SECONDS = 4.0
+"""Between two sweeps at most, so that a lost worker's jobs run again within five seconds of their leases' end."""
 LEAVE_SECONDS = 15.0
 """What an isolated process takes beyond its grace to record what it gives back."""
 
@@ -42,8 +44,9 @@ class Housekeeper:
         self._lanes = lanes
         self._wake = wake
         self._isolation = isolation
-        self._sweep_seconds = max(0.5, min(10.0, lease_seconds / 4))
-        self._next_sweep = time.monotonic()
+        self._sweep_seconds = max(0.5, min(SWEEP_SECONDS, lease_seconds / 4))
+        # Not at once: after an outage of the database, workers that live must be able to renew before they are judged.
+        self._next_sweep = time.monotonic() + self._sweep_seconds
         self._stopped = False
         self._away = False
         self._thread = threading.Thread(target=self._work_until_stopped, name="mediascribe-housekeeping", daemon=True)
@@ -90,7 +93,7 @@ class Housekeeper:
         self._lanes.refresh()
         if time.monotonic() < self._next_sweep:
             return
-        self._next_sweep = time.monotonic() + self._sweep_seconds * (0.75 + random.random() / 2)
+        self._next_sweep = time.monotonic() + self._sweep_seconds * (0.5 + random.random() / 2)
         sweep(self._database)
         if self._isolation is not None:
             self._isolation.tick()

@@ -16,6 +16,8 @@ from worker.settings import Settings
 
 LONGEST_TEXT = 200
 LONGEST_KEY = 250
+MOST_SHOWN = 10
+"""Bad items that one refusal spells out; all of them are in its `problems`."""
 PRIORITIES = range(-100, 101)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -40,9 +42,9 @@ class RefusedError(ValueError):
     """Some items cannot be accepted, so none was; `problems` says which and why."""
 
     def __init__(self, problems: Mapping[int, Failure]) -> None:
-        first, why = next(iter(problems.items()))
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(f"item {first + 1}: {why.message}{more}")
+        shown = [f"item {position + 1}: {why.message}" for position, why in sorted(problems.items())[:MOST_SHOWN]]
+        more = [f"and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
+        super().__init__("; ".join(shown + more))
         self.problems = problems
 
 

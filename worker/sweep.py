@@ -24,7 +24,6 @@ KEEP_WORKERS_SECONDS = 24 * 3_600.0
 def sweep(database: Database) -> int:
     """Take back what lapsed and end what is overdue; how many jobs moved. Raises DatabaseUnavailableError."""
     lapsed = leases.lapse(database)
-    leases.forget_workers(database, after_seconds=KEEP_WORKERS_SECONDS)
     expired = leases.expire(database)
     if lapsed or expired:
         log.warning("swept", lapsed=lapsed, expired=expired)

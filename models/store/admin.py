@@ -1,12 +1,12 @@
 """What people ask for: cancel, retry, purge, pause and resume lanes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select, update
 
 from models.base import db_after, db_now
 from models.batch import Batch
-from models.database import Database
+from models.database import Database, again_after_conflict
 from models.job import Job, Result
 from models.state import FINAL, MOVES, JobState, Move
 from models.store.queries import JobFilter, matching
@@ -23,66 +23,76 @@ def cancel(database: Database, ids: Sequence[str]) -> list[str]:
     Queued and waiting ones end at once, running ones within a beat of their worker. One statement decides for each job
     by the state that it has when its row is locked, so that a claim at the same moment cannot slip through.
     """
-    touched: list[str] = []
+    return [job_id for slice_ in _slices(ids) for job_id in _cancel_slice(database, slice_)]
+
+
+@again_after_conflict
+def _cancel_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
     runs = Job.state == JobState.RUNNING
-    for start in range(0, len(ids), SLICE):
-        stopped = (
-            update(Job)
-            .where(Job.id.in_(ids[start : start + SLICE]), Job.state.in_(MOVES[Move.CANCEL].sources))
-            .values(
-                cancel_requested=runs,
-                state=case((runs, Job.state), else_=str(JobState.CANCELLED)),
-                finished_at=case((runs, None), else_=db_now()),
-                due_at=None,
-                announced_until=None,
-                error_code=None,
-                error_message=None,
-                error_retryable=None,
-                error_detail=None,
-            )
-            .returning(Job.id)
+    stopped = (
+        update(Job)
+        .where(Job.id.in_(ids), Job.state.in_(MOVES[Move.CANCEL].sources))
+        .values(
+            cancel_requested=runs,
+            state=case((runs, Job.state), else_=str(JobState.CANCELLED)),
+            finished_at=case((runs, None), else_=db_now()),
+            due_at=None,
+            announced_until=None,
+            error_code=None,
+            error_message=None,
+            error_retryable=None,
+            error_detail=None,
         )
-        with database.write() as connection:
-            touched += connection.execute(stopped).scalars().all()
-    return touched
+        .returning(Job.id)
+    )
+    with database.write() as connection:
+        return connection.execute(stopped).scalars().all()
 
 
 def retry(database: Database, ids: Sequence[str]) -> list[str]:
     """Queue finished jobs that did not succeed, with all their attempts anew; the ids of those that were."""
-    queued: list[str] = []
-    for start in range(0, len(ids), SLICE):
-        again = (
-            update(Job)
-            .where(Job.id.in_(ids[start : start + SLICE]), Job.state.in_(MOVES[Move.RETRY].sources))
-            .values(
-                state=JobState.QUEUED, finished_at=None, attempts=0, losses=0, due_at=None, announced_until=None,
-                deadline_at=None, cancel_requested=False, error_code=None, error_message=None, error_retryable=None,
-                error_detail=None,
-            )
-            .returning(Job.id)
-        )  # fmt: skip
-        with database.write() as connection:
-            ids_now = connection.execute(again).scalars().all()
-            connection.execute(delete(Result).where(Result.job_id.in_(ids_now)))
-            queued += ids_now
-    return queued
+    return [job_id for slice_ in _slices(ids) for job_id in _retry_slice(database, slice_)]
+
+
+@again_after_conflict
+def _retry_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
+    again = (
+        update(Job)
+        .where(Job.id.in_(ids), Job.state.in_(MOVES[Move.RETRY].sources))
+        .values(
+            state=JobState.QUEUED, finished_at=None, attempts=0, losses=0, due_at=None, announced_until=None,
+            deadline_at=None, cancel_requested=False, error_code=None, error_message=None, error_retryable=None,
+            error_detail=None,
+        )
+        .returning(Job.id)
+    )  # fmt: skip
+    with database.write() as connection:
+        queued = connection.execute(again).scalars().all()
+        connection.execute(delete(Result).where(Result.job_id.in_(queued)))
+        return queued
+
+
+def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + SLICE] for start in range(0, len(ids), SLICE))
 
 
 def purge(database: Database, *, older_than_seconds: float) -> int:
     """Delete jobs that ended longer ago, with everything of theirs, in slices; how many. Uses ix_job_finished."""
     purged = 0
-    old = _finished_before(older_than_seconds)
-    while True:
-        with database.write() as connection:
-            slice_ = connection.execute(select(Job.id).where(old).limit(SLICE)).scalars().all()
-            gone = connection.execute(delete(Job).where(Job.id.in_(slice_), old)).rowcount
-        purged += gone
-        if len(slice_) < SLICE:
-            break
+    while (slice_ := _purge_slice(database, older_than_seconds)) > 0:
+        purged += slice_
     with database.write() as connection:
         empty = ~select(Job.id).where(Job.batch_id == Batch.id).exists()
         connection.execute(delete(Batch).where(empty, Batch.created_at < db_after(literal(-older_than_seconds))))
     return purged
+
+
+@again_after_conflict
+def _purge_slice(database: Database, older_than_seconds: float) -> int:
+    old = _finished_before(older_than_seconds)
+    with database.write() as connection:
+        ids = connection.execute(select(Job.id).where(old).limit(SLICE)).scalars().all()
+        return connection.execute(delete(Job).where(Job.id.in_(ids), old)).rowcount
 
 
 def count_purgeable(database: Database, *, older_than_seconds: float) -> int:

@@ -23,6 +23,9 @@ from models.worker import Lane, Worker
 ANNOUNCED_SECONDS = 60.0
 """How long an announcement is believed to be under way."""
 
+SLICE = 5_000
+"""Ids a statement, which takes no more than 65,535 parameters."""
+
 LOSSES_IN_COMPANY = 2
 """From so many lost workers on, a job runs alone in a process of its own, so that it takes no neighbours along."""
 
@@ -89,10 +92,10 @@ def announce(database: Database, *, limit: int) -> list[str]:
 
 def unannounce(database: Database, ids: Sequence[str]) -> None:
     """The announcements did not go out: anyone may pick the jobs at once."""
-    with database.write() as connection:
-        connection.execute(
-            update(Job).where(Job.id.in_(ids), Job.state == JobState.QUEUED).values(announced_until=None)
-        )
+    for start in range(0, len(ids), SLICE):
+        some = Job.id.in_(ids[start : start + SLICE])
+        with database.write() as connection:
+            connection.execute(update(Job).where(some, Job.state == JobState.QUEUED).values(announced_until=None))
 
 
 def claim(database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float) -> list[ClaimedJob]:
@@ -198,16 +201,20 @@ def _place(row: Any) -> tuple[int, int, str]:
 
 
 def _advance(connection: Connection, dialect: str, rows: Sequence[Any]) -> None:
-    """Remember how far each priority's line was served."""
+    """Remember how far each priority's line was served; where another dispatcher is at it, leave it to that one.
+
+    It only says where new batches join the line, and a dispatcher that hangs in its transaction must not hold up the others.
+    """
     reached: dict[int, int] = {}
     for row in rows:
         reached[row.priority] = max(row.turn, reached.get(row.priority, 0))
     for priority, turn in sorted(reached.items()):
-        seen = insert_into(dialect, Turn).values(priority=priority, reached=turn)
-        latest = seen.on_conflict_do_update(
-            index_elements=["priority"], set_={"reached": turn}, where=Turn.reached < turn
-        )
-        connection.execute(latest)
+        behind = select(Turn.priority).where(Turn.priority == priority, Turn.reached < turn)
+        free = behind.with_for_update(skip_locked=True)
+        moved = connection.execute(update(Turn).where(Turn.priority.in_(free)).values(reached=turn))
+        if not moved.rowcount:
+            first = insert_into(dialect, Turn).values(priority=priority, reached=turn)
+            connection.execute(first.on_conflict_do_nothing(index_elements=["priority"]))
 
 
 def _ago(seconds: float) -> ColumnElement[Any]:

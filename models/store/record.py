@@ -1,30 +1,23 @@
-"""Storing what workers did: groups of endings, calls and paid answers, each group one transaction."""
+"""Storing what workers did: groups of endings, calls and paid answers, each group one transaction (`calls` has its calls)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, case, func, insert, select, true, update
 
-from models.attempt import Answer, Attempt, Call
-from models.base import TypedId, db_after, db_now, nano_usd
+from models.attempt import Answer, Attempt
+from models.base import TypedId, db_after, db_now
 from models.database import Database
 from models.job import Job, Result
-from models.moves import CallRecord, Record
+from models.moves import Record
 from models.state import FINAL, JobState, Move
-from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
+from models.store.calls import USAGE, Owned, added, count_usage, insert_calls, usage_of
+from models.store.rows import DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 
-_JOB_ID, _CALL_ID = TypedId("job"), TypedId("cal")
+_JOB_ID = TypedId("job")
 
 _ERROR = ("code", "message", "retryable", "detail")
-_USAGE = {
-    "calls": INTEGER,
-    "input_tokens": BIG,
-    "output_tokens": BIG,
-    "thinking_tokens": BIG,
-    "cached_tokens": BIG,
-    "cost": BIG,
-}
 _ENDINGS = RowShape(
     name="endings",
     types={
@@ -43,32 +36,7 @@ _ENDINGS = RowShape(
         "model_version": TEXT,
         "reused_from": _JOB_ID,
         "worker_id": TypedId("wrk"),
-        **_USAGE,
-    },
-)
-_USED = RowShape(name="used", types={"id": _JOB_ID, "claim": INTEGER, "done": INTEGER, "total": INTEGER, **_USAGE})
-_CALLS = RowShape(
-    name="calls",
-    types={
-        "id": _CALL_ID,
-        "job_id": _JOB_ID,
-        "claim": INTEGER,
-        "clip": INTEGER,
-        "lane": TEXT,
-        "model": TEXT,
-        "model_version": TEXT,
-        "http_status": INTEGER,
-        "finish_reason": TEXT,
-        "response_id": TEXT,
-        "code": TEXT,
-        "message": TEXT,
-        "input_tokens": BIG,
-        "output_tokens": BIG,
-        "thinking_tokens": BIG,
-        "cached_tokens": BIG,
-        "input_by_modality": DOCUMENT,
-        "cost_usd": BIG,
-        "duration_seconds": REAL,
+        **USAGE,
     },
 )
 _ANSWERS = RowShape(
@@ -86,75 +54,30 @@ def record(database: Database, records: Sequence[Record]) -> list[bool]:
     compare-and-set of (id, claim, state).
     """
     dialect = database.dialect
+    in_order = sorted(records, key=_claim_of)  # rows are locked in this order, which avoids most deadlocks
     with database.write() as connection:
-        new_calls = _insert_calls(connection, dialect, records)
-        ended = _end_attempts(connection, dialect, [r for r in records if r.ending], new_calls)
+        new_calls = insert_calls(connection, dialect, in_order)
+        ended = _end_attempts(connection, dialect, [r for r in in_order if r.ending], new_calls)
         # Calls of others: answers of unfinished recordings, and of workers that had lost their claim.
-        rest = [r for r in records if r.ending is None or r.job.id not in ended]
-        owned = ended | _count_usage(connection, dialect, rest, new_calls)
-        kept = [r for r in records if not (r.ending and r.ending.output is not None and r.job.id in ended)]
-        _insert(connection, _answer_insert(dialect), _ANSWERS, _answer_rows(kept))
-    return [r.job.id in owned for r in records]
+        rest = [r for r in in_order if r.ending is None or _claim_of(r) not in ended]
+        running = count_usage(connection, dialect, rest, new_calls)
+        kept = [r for r in in_order if not (r.ending and r.ending.output is not None and _claim_of(r) in ended)]
+        _ANSWERS.run(connection, _answer_insert(dialect), _answer_rows(kept))
+    return [_claim_of(r) in (ended if r.ending else running) for r in records]
 
 
-def _end_attempts(connection: Connection, dialect: str, records: list[Record], new_calls: set[str]) -> set[str]:
-    """Apply the endings; the ids of the jobs that were still owned."""
+def _claim_of(r: Record) -> Owned:
+    return r.job.id, r.job.claim
+
+
+def _end_attempts(connection: Connection, dialect: str, records: list[Record], new_calls: set[str]) -> set[Owned]:
+    """Apply the endings; the claims that still owned their jobs."""
     rows = [_ending_row(r, new_calls) for r in records]
-    owned = {row.id for row in _insert(connection, _ending_update(dialect), _ENDINGS, rows)}
-    applied = [row for row in rows if row["id"] in owned]
-    _insert(connection, _attempt_insert(dialect), _ENDINGS, applied)
-    _insert(connection, _result_insert(dialect), _ENDINGS, [row for row in applied if row["output"] is not None])
+    owned = {(row.id, row.claim) for row in _ENDINGS.run(connection, _ending_update(dialect), rows)}
+    applied = [row for row in rows if (row["id"], row["claim"]) in owned]
+    _ENDINGS.run(connection, _attempt_insert(dialect), applied)
+    _ENDINGS.run(connection, _result_insert(dialect), [row for row in applied if row["output"] is not None])
     return owned
-
-
-def _insert_calls(connection: Connection, dialect: str, records: Sequence[Record]) -> set[str]:
-    """Store the calls; the ids of those that were not stored before."""
-    rows = [_call_row(r, call) for r in records for call in r.calls]
-    return {row.id for row in _insert(connection, _call_insert(dialect), _CALLS, rows)}
-
-
-def _count_usage(connection: Connection, dialect: str, records: list[Record], new_calls: set[str]) -> set[str]:
-    """Add what was used to jobs that do not end here; the ids of those that the claim still owns."""
-    rows = [{"id": r.job.id, "claim": r.job.claim, **_usage(r, new_calls), **_progress(r)} for r in records]
-    found = _insert(connection, _usage_update(dialect), _USED, _merged(rows))
-    claims = {r.job.id: r.job.claim for r in records if r.ending is None}
-    return {row.id for row in found if row.state == JobState.RUNNING and claims.get(row.id) == row.claim}
-
-
-def _insert(
-    connection: Connection, statement: Executable, shape: RowShape, rows: Sequence[Mapping[str, Any]]
-) -> list[Any]:
-    if not rows:
-        return []
-    result = connection.execute(statement, shape.parameter(rows))
-    return list(result) if result.returns_rows else []
-
-
-def _merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a job: an UPDATE FROM takes only one of several matches."""
-    merged: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        seen = merged.setdefault(row["id"], row)
-        if seen is not row:
-            seen.update({key: seen[key] + row[key] for key in _USAGE}, done=row["done"], total=row["total"])
-    return list(merged.values())
-
-
-def _usage(r: Record, new_calls: set[str]) -> dict[str, int]:
-    calls = [call for call in r.calls if call.id in new_calls]
-    return {
-        "calls": len(calls),
-        "input_tokens": sum(call.input_tokens for call in calls),
-        "output_tokens": sum(call.output_tokens for call in calls),
-        "thinking_tokens": sum(call.thinking_tokens for call in calls),
-        "cached_tokens": sum(call.cached_tokens for call in calls),
-        "cost": sum(nano_usd(call.cost_usd) for call in calls if call.cost_usd is not None),
-    }
-
-
-def _progress(r: Record) -> dict[str, int | None]:
-    done, total = r.progress or (None, None)
-    return {"done": done, "total": total}
 
 
 def _ending_row(r: Record, new_calls: set[str]) -> dict[str, Any]:
@@ -167,19 +90,7 @@ def _ending_row(r: Record, new_calls: set[str]) -> dict[str, Any]:
         "code": failure and failure.code, "message": failure and failure.message,
         "retryable": failure and failure.retryable, "detail": failure and dict(failure.detail),
         "output": ending.output, "question_hash": ending.question_hash, "model_version": ending.model_version,
-        "reused_from": ending.reused_from, "worker_id": r.job.worker_id, **_usage(r, new_calls),
-    }  # fmt: skip
-
-
-def _call_row(r: Record, call: CallRecord) -> dict[str, Any]:
-    return {
-        "id": call.id, "job_id": r.job.id, "claim": r.job.claim, "clip": call.clip, "lane": r.job.lane, "model": call.model,
-        "model_version": call.model_version, "http_status": call.http_status, "finish_reason": call.finish_reason,
-        "response_id": call.response_id, "code": call.failure and call.failure.code,
-        "message": call.failure and call.failure.message, "input_tokens": call.input_tokens,
-        "output_tokens": call.output_tokens, "thinking_tokens": call.thinking_tokens,
-        "cached_tokens": call.cached_tokens, "input_by_modality": dict(call.input_by_modality),
-        "cost_usd": None if call.cost_usd is None else nano_usd(call.cost_usd), "duration_seconds": call.duration_seconds,
+        "reused_from": ending.reused_from, "worker_id": r.job.worker_id, **usage_of(r, new_calls),
     }  # fmt: skip
 
 
@@ -220,37 +131,10 @@ def _ending_update(dialect: str) -> Executable:
             reused_from=e.reused_from,
             model_version=func.coalesce(e.model_version, Job.model_version),
             **{f"error_{name}": case((is_cancelled, None), else_=e[name]) for name in _ERROR},
-            **_added(e),
+            **added(e),
         )
-        .returning(Job.id)
+        .returning(Job.id, Job.claim)
     )  # fmt: skip
-
-
-@cache
-def _usage_update(dialect: str) -> Executable:
-    u = _USED.table(dialect).c
-    owned = (Job.claim == u.claim) & (Job.state == JobState.RUNNING)
-    return (
-        update(Job)
-        .where(Job.id == u.id)
-        .values(
-            progress_done=case((owned, func.coalesce(u.done, Job.progress_done)), else_=Job.progress_done),
-            progress_total=case((owned, func.coalesce(u.total, Job.progress_total)), else_=Job.progress_total),
-            **_added(u),
-        )
-        .returning(Job.id, Job.claim, Job.state)
-    )
-
-
-def _added(used: Any) -> dict[str, Any]:
-    return {
-        "calls": Job.calls + used.calls,
-        "input_tokens": Job.input_tokens + used.input_tokens,
-        "output_tokens": Job.output_tokens + used.output_tokens,
-        "thinking_tokens": Job.thinking_tokens + used.thinking_tokens,
-        "cached_tokens": Job.cached_tokens + used.cached_tokens,
-        "cost_usd": Job.cost_usd + used.cost,
-    }
 
 
 @cache
@@ -276,17 +160,6 @@ def _result_insert(dialect: str) -> Executable:
         index_elements=["job_id"], set_={"output": fresh.excluded.output, "created_at": fresh.excluded.created_at}
     )
     return replaced
-
-
-@cache
-def _call_insert(dialect: str) -> Executable:
-    c = _CALLS.table(dialect).c
-    columns = [*_CALLS.types, "ended_at"]
-    source = select(*(c[key] for key in _CALLS.types), db_now()).where(true())
-    fresh: Executable = (
-        insert_into(dialect, Call).from_select(columns, source).on_conflict_do_nothing().returning(Call.id)
-    )
-    return fresh
 
 
 @cache

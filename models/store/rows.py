@@ -5,11 +5,24 @@ the cost of binding a parameter per value is saved. SQLite reads the document wi
 `json_to_recordset`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Double, FromClause, Integer, String, bindparam, column, func, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Double,
+    Executable,
+    FromClause,
+    Integer,
+    String,
+    bindparam,
+    column,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine, Uuid
 
@@ -46,6 +59,13 @@ class RowShape:
                 if row[key] is not None:
                     row[key] = row[key].rpartition("_")[2]
         return {self.name: document}
+
+    def run(self, connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Execute a statement over the rows, if there are any; what it returns."""
+        if not rows:
+            return []
+        result = connection.execute(statement, self.parameter(rows))
+        return list(result) if result.returns_rows else []
 
 
 def _recordset_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:

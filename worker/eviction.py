@@ -1,0 +1,23 @@
+"""Does the broker's Redis throw keys away when its memory is full?
+
+Our own messages are hints, so nothing of ours is lost by it; a Celery producer's message that no worker has taken yet is.
+The only policy that loses none is `noeviction`.
+"""
+
+import redis
+
+_SECONDS = 3.0
+
+
+def eviction_policy(broker_url: str) -> str | None:
+    """The policy by which this Redis evicts keys; None if it evicts none, is no Redis, or does not say."""
+    if not broker_url.startswith(("redis://", "rediss://")):
+        return None
+    try:
+        with redis.Redis.from_url(broker_url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS) as client:
+            policy = str(
+                client.info("memory").get("maxmemory_policy", "")
+            )  # CONFIG GET is often forbidden, INFO is not
+    except (redis.RedisError, ValueError):
+        return None
+    return policy if policy and policy != "noeviction" else None
