@@ -32,6 +32,12 @@ def newest_revision() -> str:
     return head
 
 
+def is_known(revision: str | None) -> bool:
+    """Is this revision, None for an empty database, one that this code has a migration for?"""
+    scripts = ScriptDirectory.from_config(_config())
+    return revision is None or revision in {script.revision for script in scripts.walk_revisions()}
+
+
 def stored_revision(database: Database) -> str | None:
     """The revision that the database is at; None for an empty one. Raises DatabaseUnavailableError."""
     with database.read() as connection:

@@ -23,6 +23,10 @@ def _partial_index(name: str, *columns: Any, where: str, unique: bool = False) -
     return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
 
 
+LOSSES_IN_COMPANY = 2
+"""From so many lost workers on, a job runs alone in a process of its own, so that it takes no neighbours along."""
+
+
 class Job(Base):
     """One job. Every change of `state` is one move of `models.state.MOVES`."""
 
@@ -38,6 +42,14 @@ class Job(Base):
         CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts_bounded"),
         CheckConstraint("claim >= 0 AND losses >= 0", name="counts_positive"),
         _partial_index("ix_job_queued", text("priority DESC"), "turn", "id", where="state = 'queued'"),
+        _partial_index("ix_job_announced", "announced_until", where="state = 'queued' AND announced_until IS NOT NULL"),
+        _partial_index(
+            "ix_job_alone",
+            text("priority DESC"),
+            "turn",
+            "id",
+            where=f"state = 'queued' AND losses >= {LOSSES_IN_COMPANY}",
+        ),
         _partial_index("ix_job_waiting", "due_at", where="state = 'waiting'"),
         # Without lease_until, so that a heartbeat touches no index; the running jobs are few.
         _partial_index("ix_job_running", "lease_owner", where="state = 'running'"),

@@ -14,7 +14,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, func, litera
 from models.base import db_after, db_now
 from models.batch import Turn
 from models.database import Database
-from models.job import Job
+from models.job import LOSSES_IN_COMPANY, Job
 from models.moves import ClaimedJob
 from models.state import JobState
 from models.store.rows import insert_into
@@ -25,9 +25,6 @@ ANNOUNCED_SECONDS = 60.0
 
 SLICE = 5_000
 """Ids a statement, which takes no more than 65,535 parameters."""
-
-LOSSES_IN_COMPANY = 2
-"""From so many lost workers on, a job runs alone in a process of its own, so that it takes no neighbours along."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +42,9 @@ class Outlook:
 
 
 def look(database: Database, *, alive_seconds: float) -> Outlook:
-    """One look, without a lock, so that idle workers do not write. Uses the indexes of queued and waiting jobs.
+    """One look, without a lock, so that idle workers do not write.
+
+    Uses ix_job_announced, ix_job_waiting and ix_job_queued, and reads of each no more than it counts.
 
     Workers are alive that beat within `alive_seconds`.
     """
@@ -78,6 +77,7 @@ def announce(database: Database, *, limit: int) -> list[str]:
     """Mark the next jobs in line as announced; their ids, in order. Uses ix_job_queued."""
     line = _line(_unannounced()).limit(limit)
     with database.write() as connection:
+        _walk_the_index(connection)
         chosen = _locked(line)
         marked = (
             update(Job)
@@ -127,6 +127,7 @@ def claim_next(
     if batch_id is not None:
         line = line.where(Job.batch_id == batch_id)
     with database.write() as connection:
+        _walk_the_index(connection)
         chosen = (Job.id.in_(select(_locked(line).c.id)),)
         rows = _take(connection, chosen, worker_id, lease_seconds)
         _advance(connection, database.dialect, rows)
@@ -134,8 +135,8 @@ def claim_next(
 
 
 def any_alone(database: Database) -> bool:
-    """Does a job wait that has to run alone?"""
-    line = _line(Job.announced_until.is_(None), alone=True).limit(1)
+    """Does a job wait that has to run alone? Uses ix_job_alone."""
+    line = _line(Job.announced_until.is_(None), alone=True).order_by(None).limit(1)
     with database.read() as connection:
         return connection.execute(line).first() is not None
 
@@ -161,6 +162,16 @@ def _line(free: ColumnElement[bool], *, alone: bool = False) -> Select[Any]:
 def _locked(line: Select[Any]) -> CTE:
     """The chosen rows, locked; those that another dispatcher has locked are skipped."""
     return line.with_for_update(skip_locked=True, of=Job).cte("line")
+
+
+def _walk_the_index(connection: Connection) -> None:
+    """Take the line from its index whatever the planner believes of the table's size.
+
+    After many jobs came at once, PostgreSQL knows nothing of them until it has analysed the table, and would read and sort
+    them all: 70 ms at 300,000 jobs instead of 2.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
 
 
 def _lane_paused() -> ColumnElement[bool]:

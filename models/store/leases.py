@@ -13,9 +13,8 @@ from models.attempt import Attempt
 from models.base import TypedId, db_after, db_now
 from models.database import Database
 from models.failures import FailureCode
-from models.job import Job
+from models.job import LOSSES_IN_COMPANY, Job
 from models.state import JobState, Move
-from models.store.dispatch import LOSSES_IN_COMPANY
 from models.store.rows import INTEGER, RowShape
 from models.worker import Worker
 

@@ -17,10 +17,14 @@ from psycopg.rows import dict_row
 Row = Mapping[str, Any]
 
 _SELECTS = {
-    "jobs": "SELECT * FROM job ORDER BY id",
-    "attempts": "SELECT * FROM attempt ORDER BY job_id, claim",
-    "calls": "SELECT * FROM call ORDER BY id",
-    "results": "SELECT * FROM result ORDER BY job_id",
+    "jobs": """
+        SELECT id, batch_id, owner, client_ref, source, state, attempts, max_attempts, claim, losses, lease_owner, lease_until,
+               announced_until, due_at, cancel_requested, created_at, started_at, finished_at, calls, input_tokens,
+               output_tokens, cost_usd, error_code, error_message, reused_from
+        FROM job WHERE claim > 0 OR NOT :touched OR state <> 'queued' ORDER BY id""",
+    "attempts": "SELECT job_id, claim, number, worker_id, outcome, code, ended_at FROM attempt ORDER BY job_id, claim",
+    "calls": "SELECT id, job_id, claim, response_id, input_tokens, output_tokens, cost_usd FROM call ORDER BY id",
+    "results": "SELECT job_id FROM result ORDER BY job_id",
     "workers": "SELECT * FROM worker ORDER BY started_at",
 }
 _IDS = {"jobs": {"id": "job"}, "workers": {"id": "wrk"}, "calls": {"id": "cal"}}
@@ -38,9 +42,10 @@ class Books:
     workers: Sequence[Row]
 
 
-def read_books(url: str) -> Books:
-    """The rows of the database at that address."""
-    rows = _from_sqlite(url) if url.startswith("sqlite") else _from_postgresql(url)
+def read_books(url: str, *, touched: bool = False) -> Books:
+    """The rows of the database at that address; with `touched`, without the jobs that nobody ever took."""
+    selects = {table: select.replace(":touched", "TRUE" if touched else "FALSE") for table, select in _SELECTS.items()}
+    rows = _from_sqlite(url, selects) if url.startswith("sqlite") else _from_postgresql(url, selects)
     return Books(**{table: [_plain(table, row) for row in found] for table, found in rows.items()})
 
 
@@ -54,16 +59,16 @@ def query(url: str, statement: str) -> list[Row]:
         return list(cursor) if cursor.description else []
 
 
-def _from_postgresql(url: str) -> dict[str, list[Row]]:
+def _from_postgresql(url: str, selects: Mapping[str, str]) -> dict[str, list[Row]]:
     with psycopg.connect(_address(url), row_factory=dict_row) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return {table: list(connection.execute(select.encode())) for table, select in _SELECTS.items()}
+        return {table: list(connection.execute(select.encode())) for table, select in selects.items()}
 
 
-def _from_sqlite(url: str) -> dict[str, list[Row]]:
+def _from_sqlite(url: str, selects: Mapping[str, str]) -> dict[str, list[Row]]:
     with closing(_sqlite(url)) as connection:
         connection.execute("BEGIN")
-        return {table: [dict(row) for row in connection.execute(select)] for table, select in _SELECTS.items()}
+        return {table: [dict(row) for row in connection.execute(select)] for table, select in selects.items()}
 
 
 def _sqlite(url: str) -> sqlite3.Connection:
