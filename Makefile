@@ -13,7 +13,7 @@ LOCK     = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-config --no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-dev demo test check format bench lock clean
+.PHONY: help venv venv-dev demo test check format bench soak lock clean
 
 help: ## List what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ format: .venv/ready-dev ## Format the code and mend what the linter can mend
 
 bench: .venv/ready-dev ## Measure throughput, memory and start-up on this machine (JOBS=, ROUNDS=, HOURS= change the size)
 	@$(BIN)/python -m benchmarks
+
+soak: .venv/ready-dev ## Work for an hour in bad weather and count what was lost (MINUTES=, BACKLOG=, WORKERS=, SEED= change it)
+	@$(BIN)/python -m tests.faults.soak
 
 lock: .venv-lock/bin/uv ## Write the lock files from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	@$(LOCK) --group build --group dev --output-file requirements-dev.lock

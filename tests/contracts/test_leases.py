@@ -7,6 +7,7 @@ import pytest
 from models.database import Database
 from models.failures import FailureCode
 from models.ids import new_id
+from models.job import LOSSES_IN_COMPANY
 from models.moves import Record, succeeded, waits
 from models.state import JobState
 from models.store import admin, dispatch, leases, queries, reports
@@ -58,7 +59,7 @@ def test_a_beat_tells_what_was_lost_and_what_was_cancelled(database: Database) -
 
 def test_a_job_that_loses_its_worker_twice_runs_alone_and_after_three_more_losses_fails(database: Database) -> None:
     job_id = submit_jobs(database, 1).job_ids[0]
-    for _ in range(dispatch.LOSSES_IN_COMPANY):
+    for _ in range(LOSSES_IN_COMPANY):
         assert claim(database, [job_id], lease_seconds=-1.0)
         assert leases.lapse(database) == 1
     assert claim(database, [job_id]) == []

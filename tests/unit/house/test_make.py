@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PROMISED = {"venv", "demo", "test", "check", "bench", "help"}
+PROMISED = {"venv", "demo", "test", "check", "bench", "soak", "help"}
 
 
 def test_make_alone_lists_every_target_with_what_it_does() -> None:
