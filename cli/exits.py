@@ -101,8 +101,6 @@ def report(error: Exception) -> Exit:
     if wants_traceback():
         say("".join(traceback.format_exception(error)))
     say(f"mediascribe: {words_of(error)}")
-    for line in _further_problems(error):
-        say(f"  {line}")
     return code_of(error)
 
 
@@ -113,16 +111,3 @@ def _failure(error: BaseException) -> Any:
 def _words_of_os_error(error: OSError) -> str:
     what = (error.strerror or str(error) or type(error).__name__).lower()
     return f"{error.filename}: {what}" if error.filename else what
-
-
-MOST_PROBLEMS = 20
-
-
-def _further_problems(error: Exception) -> list[str]:
-    """Each item that was refused, where several were."""
-    problems: Mapping[int, Any] = getattr(error, "problems", {})
-    if len(problems) < 2:  # noqa: PLR2004 - the first is in the sentence already
-        return []
-    lines = [f"item {position + 1}: {why.message}" for position, why in list(problems.items())[:MOST_PROBLEMS]]
-    left = len(problems) - len(lines)
-    return [*lines, f"and {left} more"] if left else lines

@@ -91,7 +91,7 @@ def _items(sources: Sequence[str], wish: _Wish) -> "list[Item]":
 
     given = {"language": wish.language, "prompt": wish.prompt}
     options = {name: value for name, value in given.items() if value is not None}
-    places = [place for source in sources for place in _places(source, wish.kind)]
+    places = _all_places(sources, wish.kind)
     if not places:
         raise CommandError(
             Exit.NOT_FOUND, f"no picture or recording found in {', '.join(sources)}; nothing was accepted"
@@ -105,6 +105,25 @@ def _items(sources: Sequence[str], wish: _Wish) -> "list[Item]":
             )
         )
     return items
+
+
+def _all_places(sources: Sequence[str], kind: KindChoice) -> list[tuple[str, str]]:
+    """The places of all sources. Raises CommandError naming each source that is none."""
+    places: list[tuple[str, str]] = []
+    problems: list[CommandError] = []
+    for source in sources:
+        try:
+            places += _places(source, kind)
+        except CommandError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise CommandError(problems[0].code, f"{problems[0]}; nothing was accepted")
+    if problems:
+        from worker.submit import spelt_out
+
+        head = f"{len(problems)} sources cannot be taken; nothing was accepted:"
+        raise CommandError(problems[0].code, spelt_out(head, [str(problem) for problem in problems]))
+    return places
 
 
 def _numbered(key: str, position: int) -> str:
@@ -126,7 +145,7 @@ def _places(source: str, kind: KindChoice) -> list[tuple[str, str]]:
         return [(source, "caption" if kind is KindChoice.AUTO else kind.value)]
     path = Path(local_source(source))
     if not path.exists():
-        raise CommandError(Exit.NOT_FOUND, f"{source} does not exist; nothing was accepted")
+        raise CommandError(Exit.NOT_FOUND, f"{source} does not exist")
     if path.is_dir():
         found = find_media([source], kind=kind.value)
         for line in skipped_words(found.skipped):
@@ -137,9 +156,7 @@ def _places(source: str, kind: KindChoice) -> list[tuple[str, str]]:
     try:
         return [(str(path), kind_of_file(str(path)))]
     except ValueError as error:
-        raise CommandError(
-            Exit.USAGE, f"{source} is no picture or recording ({error}); nothing was accepted"
-        ) from error
+        raise CommandError(Exit.USAGE, f"{source} is no picture or recording ({error})") from error
 
 
 def _accept(database: "Database", settings: "Settings", wish: _Wish, items: "list[Item]") -> "Submission":

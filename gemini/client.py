@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gemini.connection import Connection, connection_from_environment
-from gemini.failures import failure_of_error, failure_of_exception, failure_of_reply, failure_of_text
+from gemini.exceptions import failure_of_exception
+from gemini.failures import failure_of_error, failure_of_reply, failure_of_text
 from gemini.question import Call, Question
 from gemini.reply import is_answer, parse_json, read_error, read_reply
 from gemini.request import request_body

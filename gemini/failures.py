@@ -1,6 +1,6 @@
 """Every way in which a call can end badly, each as one `Failure`. The tables here are the whole policy.
 
-The doors that lead in: an HTTP error (`failure_of_error`), an exception on the way (`failure_of_exception`), an answer
+The doors that lead in: an HTTP error (`failure_of_error`), an exception on the way (`gemini.exceptions`), an answer
 that is no answer (`failure_of_reply`, `failure_of_text`). All are pure, and so is the test whether Gemini heard the sound
 (`audio_not_heard`).
 
@@ -18,12 +18,10 @@ block_reason, request_id. Keys and tokens never appear, neither there nor in wor
 Source: https://ai.google.dev/gemini-api/docs/troubleshooting and reports of users.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from http import HTTPStatus
 
 from gemini.question import Usage
@@ -66,7 +64,7 @@ def _words(pattern: str) -> re.Pattern[str]:
 _CLIENT_ERRORS = frozenset(range(400, 500))
 _FIX_KEY = "Set GEMINI_API_KEY to a valid key of a project that may use the Gemini API. The lane tries again by itself."
 _FIX_ACCOUNT = "Put the project's billing or region right in Google AI Studio. The lane tries again by itself."
-_TRY_LATER = "Try again later."
+TRY_LATER = "Try again later."
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -91,7 +89,7 @@ RULES: tuple[Rule, ...] = (
         http=frozenset({400}),
         status=frozenset({"FAILED_PRECONDITION"}),
         code=FailureCode.GEMINI_REJECTED,
-        advice=_TRY_LATER,
+        advice=TRY_LATER,
         nature=Nature.TRANSIENT,
     ),
     Rule(
@@ -104,16 +102,16 @@ RULES: tuple[Rule, ...] = (
         http=frozenset({400}),
         words=_words(r"cannot fetch content"),
         code=FailureCode.GEMINI_UNAVAILABLE,
-        advice=_TRY_LATER,
+        advice=TRY_LATER,
     ),
-    Rule(http=frozenset({408, 499, 504}), code=FailureCode.GEMINI_TIMEOUT, advice=_TRY_LATER),
-    Rule(status=frozenset({"DEADLINE_EXCEEDED"}), code=FailureCode.GEMINI_TIMEOUT, advice=_TRY_LATER),
+    Rule(http=frozenset({408, 499, 504}), code=FailureCode.GEMINI_TIMEOUT, advice=TRY_LATER),
+    Rule(status=frozenset({"DEADLINE_EXCEEDED"}), code=FailureCode.GEMINI_TIMEOUT, advice=TRY_LATER),
     Rule(
         http=frozenset({413}),
         code=FailureCode.GEMINI_REJECTED,
         advice="The request is larger than Gemini takes: lower the size or the clip length.",
     ),
-    Rule(http=frozenset({409, 421, 425}), code=FailureCode.GEMINI_UNAVAILABLE, advice=_TRY_LATER),
+    Rule(http=frozenset({409, 421, 425}), code=FailureCode.GEMINI_UNAVAILABLE, advice=TRY_LATER),
     Rule(
         http=_CLIENT_ERRORS,
         readable_only=True,
@@ -121,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         advice="Gemini will not take this item as it is; correct the item or its options and submit it anew.",
     ),
     # 5xx, redirects, and pages that some front end sent in Gemini's place: none of them speaks of the item.
-    Rule(code=FailureCode.GEMINI_UNAVAILABLE, advice=_TRY_LATER),
+    Rule(code=FailureCode.GEMINI_UNAVAILABLE, advice=TRY_LATER),
 )
 """The first row that fits decides; the last fits all. HTTP 429 has rules of its own in `gemini.quota`."""
 
@@ -178,72 +176,10 @@ def _quota_failure(error: ErrorReply, model: str, now: datetime, secrets: Iterab
     return replace(reason, detail={"quota_scope": str(scope), **_facts(error, secrets)})
 
 
-def failure_of_exception(error: Exception, *, model: str, secrets: Iterable[str] = ()) -> Failure:
-    """The failure that an exception means: of the transport, of Google's credentials, or of the request itself."""
-    meaning = next(row for row in _exceptions() if isinstance(error, row.types))
-    said = one_line(str(error), secrets) or "no details"
-    return failure(
-        meaning.code,
-        f"Asking {model}: {meaning.words} ({type(error).__name__}: {said}). {meaning.advice}",
-        pauses_lane=meaning.pauses_lane,
-        exception=type(error).__name__,
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExceptionRule:
-    """One row of the table of exceptions."""
-
-    types: tuple[type[Exception], ...]
-    code: FailureCode
-    words: str
-    advice: str = _TRY_LATER
-    pauses_lane: bool = False
-
-
-@cache
-def _exceptions() -> tuple[ExceptionRule, ...]:
-    """The table of exceptions; the first row that fits decides, the last fits all."""
-    # Late, because these libraries take a second to import and only a process that calls has them loaded.
-    import httpx2
-    from google.auth import exceptions as google_auth
-    from google.genai.errors import UnknownApiResponseError
-
-    late = (TimeoutError, httpx2.TimeoutException)
-    unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)
-    lost = (httpx2.HTTPError, google_auth.TransportError, OSError)
-    garbled = (json.JSONDecodeError, UnicodeDecodeError, UnknownApiResponseError)
-    address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL. The lane tries again by itself."
-    credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY. The lane tries again by itself."
-    auth, rejected = FailureCode.GEMINI_AUTH, FailureCode.GEMINI_REJECTED
-    return (
-        ExceptionRule(types=late, code=FailureCode.GEMINI_TIMEOUT, words="no answer came in time"),
-        ExceptionRule(
-            types=unsendable, code=auth, words="the key or the address is unusable", advice=address, pauses_lane=True
-        ),
-        ExceptionRule(types=lost, code=FailureCode.GEMINI_UNAVAILABLE, words="the connection failed"),
-        ExceptionRule(
-            types=(google_auth.GoogleAuthError,),
-            code=auth,
-            words="Google's credentials were not found or not accepted",
-            advice=credentials,
-            pauses_lane=True,
-        ),
-        ExceptionRule(types=garbled, code=FailureCode.GEMINI_UNAVAILABLE, words="the answer is not JSON"),
-        ExceptionRule(
-            types=(ValueError,),
-            code=rejected,
-            words="the request cannot be built",
-            advice="Check the model's name and the options.",
-        ),
-        ExceptionRule(types=(Exception,), code=FailureCode.INTERNAL, words="something unforeseen happened"),
-    )
-
-
 def failure_of_text(body: str, *, model: str, secrets: Iterable[str] = ()) -> Failure:
     """HTTP 200 with a body that is no answer of Gemini: a captive portal, a proxy's page, nothing at all."""
     said = one_line(body, secrets, max_chars=120) or "nothing"
-    message = f"What came back for {model} is no answer of Gemini: {said} {_TRY_LATER}"
+    message = f"What came back for {model} is no answer of Gemini: {said} {TRY_LATER}"
     return failure(FailureCode.GEMINI_UNAVAILABLE, message, http_status=200)
 
 
@@ -270,9 +206,9 @@ def _failure_of_ending(reply: Reply, model: str) -> Failure | None:
         code, what = FINISH_REASONS.get(finish, _UNUSABLE)
         return failure(code, f"{model} {what} ({finish}).")
     if not (reply.text or "").strip():
-        return failure(FailureCode.GEMINI_EMPTY, f"{model} answered without any text. {_TRY_LATER}")
+        return failure(FailureCode.GEMINI_EMPTY, f"{model} answered without any text. {TRY_LATER}")
     if not finish:  # text, but nobody says that it is all of it
-        return failure(FailureCode.GEMINI_INVALID_OUTPUT, f"{model} did not say that it had finished. {_TRY_LATER}")
+        return failure(FailureCode.GEMINI_INVALID_OUTPUT, f"{model} did not say that it had finished. {TRY_LATER}")
     return None
 
 

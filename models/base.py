@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, MetaData, String, TypeDecorator, Uuid
+from sqlalchemy import JSON, BigInteger, DateTime, Double, MetaData, String, TypeDecorator, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
@@ -121,6 +121,14 @@ class db_after(FunctionElement[datetime]):  # noqa: N801
     inherit_cache = True
 
 
+class db_seconds_until(FunctionElement[float]):  # noqa: N801
+    """Seconds from the database's clock to a moment, given by another SQL expression; negative if it has passed."""
+
+    name = "db_seconds_until"
+    type: Double[float] = Double()
+    inherit_cache = True
+
+
 @compiles(db_now, "postgresql")
 def _now_postgresql(element: db_now, compiler: SQLCompiler, **kw: object) -> str:  # noqa: ARG001
     return "now()"
@@ -139,3 +147,13 @@ def _after_postgresql(element: db_after, compiler: SQLCompiler, **kw: Any) -> st
 @compiles(db_after, "sqlite")
 def _after_sqlite(element: db_after, compiler: SQLCompiler, **kw: Any) -> str:
     return f"strftime('{_SQLITE_TIME}', 'now', ({compiler.process(element.clauses, **kw)}) || ' seconds')"
+
+
+@compiles(db_seconds_until, "postgresql")
+def _until_postgresql(element: db_seconds_until, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **kw)} - now()) AS DOUBLE PRECISION)"
+
+
+@compiles(db_seconds_until, "sqlite")
+def _until_sqlite(element: db_seconds_until, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(julianday({compiler.process(element.clauses, **kw)}) - julianday('now')) * 86400.0"

@@ -10,23 +10,21 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from gemini.client import GeminiClient
-from gemini.prices import cost_usd
-from gemini.question import Call, Question, Usage
+from gemini.question import Call, Question
 from media.sandbox import Sandbox
 from media.sniff import Family
 from media.source import LocalFile, open_local
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
-from models.ids import new_id
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared, hash_clip, hash_question, read_options
 from tasks.registry import find_kind
+from worker.booking import call_record
+from worker.containment import contained
 from worker.grouping import Grouper
 from worker.lanes import Lanes
 from worker.retry import Outcome
@@ -180,9 +178,13 @@ async def ask_one(work: Work, clip: Clip, tools: Tools) -> None:
     if stopped is not None:
         work.failures[clip.index] = stopped
         return
-    call = await _ask(work, clip, tools)
-    checked = call.failure or work.kind.check(clip, call, work.options)
-    work.calls.append(_call_record(clip, call, checked if isinstance(checked, Failure) else None))
+    try:
+        call = await _ask(work, clip, tools)
+    except FailureError as error:
+        work.failures[clip.index] = error.failure
+        return
+    checked = call.failure or _check(work, clip, call)
+    work.calls.append(call_record(clip, call, checked if isinstance(checked, Failure) else None))
     if not isinstance(checked, Failure):
         work.answers[clip.index] = checked
         work.model_version = call.model_version or work.job.model
@@ -201,7 +203,7 @@ def conclude(work: Work) -> Outcome:
     failures = list(work.failures.values())
     output = None
     if work.answers or not failures:
-        output = work.kind.assemble(work.prepared, work.answers, work.failures, work.options)
+        output = contained(work.kind.assemble, work.prepared, work.answers, work.failures, work.options)
     return Outcome(failures=failures, output=output, question_hash=work.question_hash, model_version=work.model_version)
 
 
@@ -229,32 +231,20 @@ async def _ask(work: Work, clip: Clip, tools: Tools) -> Call:
 
 async def _question(work: Work, clip: Clip, tools: Tools) -> Question:
     asked = (
-        await asyncio.to_thread(work.kind.ask, clip, work.options, work.job.model)
+        await asyncio.to_thread(contained, work.kind.ask, clip, work.options, work.job.model)
         if clip.path
-        else work.kind.ask(clip, work.options, work.job.model)
+        else contained(work.kind.ask, clip, work.options, work.job.model)
     )
     labels = {"job": work.job.id, "clip": str(clip.index)}
     return replace(asked, labels=labels, timeout_seconds=tools.settings.call_timeout_seconds)
 
 
-def _call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
-    used = call.usage or Usage()
-    cost = _cost(call, used) if call.usage else None
-    return CallRecord(
-        id=new_id("cal"), clip=clip.index, model=call.model, model_version=call.model_version,
-        http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id,
-        failure=why,
-        input_tokens=used.input_tokens, output_tokens=used.output_tokens, thinking_tokens=used.thinking_tokens,
-        cached_tokens=used.cached_tokens, input_by_modality=used.input_by_modality, cost_usd=cost,
-        duration_seconds=round(call.duration_seconds, 4),
-    )  # fmt: skip
-
-
-def _cost(call: Call, used: Usage) -> Decimal | None:
-    """What Google bills, by the price of the model that answered, or of the one that was asked."""
-    names = dict.fromkeys(name for name in (call.model_version, call.model) if name)
-    known = (cost_usd(name, used, datetime.now(UTC).date()) for name in names)
-    return next((cost for cost in known if cost is not None), None)
+def _check(work: Work, clip: Clip, call: Call) -> Answer | Failure:
+    """The kind's verdict on a paid call, which is booked whatever becomes of the verdict."""
+    try:
+        return contained(work.kind.check, clip, call, work.options)
+    except FailureError as error:
+        return error.failure
 
 
 def _a(family: Family) -> str:

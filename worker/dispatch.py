@@ -94,6 +94,8 @@ class Feeder:
         self._alone = alone
         self._last_bundle = time.monotonic()
         self._trouble: str | None = None
+        self.due_in_seconds: float | None = None
+        """When the last look found that the next waiting job is due."""
         self._kept: deque[str] = deque(maxlen=KEEP_AT_MOST)
         """Announced jobs that there was no room for yet."""
         self._keeping = threading.Lock()
@@ -126,10 +128,12 @@ class Feeder:
     def _announce_or_feed(self) -> int:
         if self._announcing is None:
             outlook = dispatch.look(self._database, alive_seconds=self._lease_seconds)
+            self.due_in_seconds = outlook.due_in_seconds
             if outlook.is_due:
                 dispatch.wake(self._database)
             return self._feed(lost_after_seconds=None) if outlook.is_due or outlook.is_free or self._alone else 0
         outlook = publish(self._database, self._announcing, alive_seconds=self._lease_seconds)
+        self.due_in_seconds = outlook.due_in_seconds
         trouble = self._announcing.trouble
         self._tell(trouble)
         is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS

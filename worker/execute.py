@@ -20,9 +20,10 @@ from enum import StrEnum
 import structlog
 
 from models.database import DatabaseUnavailableError
-from models.failures import Failure, FailureCode, FailureError, Nature, failure
+from models.failures import Failure, FailureCode, Nature, failure
 from models.moves import CallRecord, ClaimedJob, Ending, Record, cancelled, failed, given_back
 from worker.attempt import Tools, Work, begin, carry_out
+from worker.containment import failure_of
 from worker.retry import Outcome, RetryPolicy, decide
 
 log = structlog.get_logger(__name__)
@@ -282,17 +283,6 @@ _ENDING_OF: dict[StopReason, Ending | None] = {
     StopReason.LEAVING: given_back(),
     StopReason.LOST: None,
 }
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Any exception of an attempt as a failure; several at once (clips side by side) as the first of them."""
-    if isinstance(error, BaseExceptionGroup):
-        return failure_of(error.exceptions[0])
-    if isinstance(error, FailureError):
-        return error.failure
-    log.error("unexpected error in an attempt", exc_info=error)
-    words = f"An unexpected {type(error).__name__} stopped the attempt; the worker's log has the details."
-    return failure(FailureCode.INTERNAL, words, exception=type(error).__name__)
 
 
 def _interrupted(words: str) -> Failure:

@@ -100,4 +100,5 @@ class Housekeeper:
 
     def _rest(self) -> None:
         time.sleep(BUSY_SECONDS)
-        self._wake.wait(IDLE_SECONDS)
+        due_in_seconds = self._feeder.due_in_seconds
+        self._wake.wait(IDLE_SECONDS if due_in_seconds is None else min(IDLE_SECONDS, max(0.0, due_in_seconds)))

@@ -8,9 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import structlog
+
 from models.database import Database, DatabaseUnavailableError
-from models.failures import Failure, Nature
+from models.failures import Failure, FailureCode, Nature
 from models.store import admin, reports
+
+log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 300.0
 """How long a lane pauses when the other side did not say; after the pause the next call tries again."""
@@ -53,7 +57,13 @@ class Lanes:
         return seconds
 
     def publish(self, lane: str, failure: Failure, seconds: float) -> None:
-        """Let every process and the administrators know. Blocking; best effort, since each process learns by itself."""
+        """Let every process and the administrators know. Blocking; best effort, since each process learns by itself.
+
+        That nobody is reached at Gemini's address may be the trouble of this machine alone: the others go on.
+        """
+        if failure.code is FailureCode.GEMINI_UNAVAILABLE:
+            log.warning("Gemini cannot be reached from here; waiting", lane=lane, reason=failure.message)
+            return
         try:
             admin.pause_lane(self._database, lane, code=failure.code, reason=failure.message, seconds=seconds)
         except DatabaseUnavailableError:

@@ -42,10 +42,16 @@ class RefusedError(ValueError):
     """Some items cannot be accepted, so none was; `problems` says which and why."""
 
     def __init__(self, problems: Mapping[int, Failure]) -> None:
-        shown = [f"item {position + 1}: {why.message}" for position, why in sorted(problems.items())[:MOST_SHOWN]]
-        more = [f"and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
-        super().__init__("; ".join(shown + more))
+        lines = [f"item {position + 1}: {why.message}" for position, why in sorted(problems.items())]
+        head = f"{len(lines)} items cannot be accepted, so none was:"
+        super().__init__(lines[0] if len(lines) == 1 else spelt_out(head, lines))
         self.problems = problems
+
+
+def spelt_out(head: str, lines: Sequence[str]) -> str:
+    """A sentence and what it is about, one a line; of many only the first and the number of the others."""
+    more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
+    return "\n  ".join([head, *lines[:MOST_SHOWN], *more])
 
 
 def accept(database: Database, settings: Settings, batch: NewBatch, items: Sequence[Item]) -> Submission:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, func, literal, or_, select, update
 
-from models.base import db_after, db_now
+from models.base import db_after, db_now, db_seconds_until
 from models.batch import Turn
 from models.database import Database
 from models.job import LOSSES_IN_COMPANY, Job
@@ -35,10 +35,15 @@ class Outlook:
     slots: int
     announced: int
     """Jobs whose announcement may be under way."""
-    is_due: bool
-    """A waiting job's time has come."""
+    due_in_seconds: float | None
+    """Until the next waiting job's time comes; not above zero: it has come; None: no job waits."""
     is_free: bool
     """A queued job may be announced or claimed."""
+
+    @property
+    def is_due(self) -> bool:
+        """A waiting job's time has come."""
+        return self.due_in_seconds is not None and self.due_in_seconds <= 0
 
 
 def look(database: Database, *, alive_seconds: float) -> Outlook:
@@ -54,13 +59,20 @@ def look(database: Database, *, alive_seconds: float) -> Outlook:
         select(func.count()).where(alive).scalar_subquery().label("workers"),
         select(func.coalesce(func.sum(Worker.slots), 0)).where(alive).scalar_subquery().label("slots"),
         select(func.count()).where(announced).scalar_subquery().label("announced"),
-        _due().exists().label("is_due"),
+        select(db_seconds_until(func.min(Job.due_at)))
+        .where(Job.state == JobState.WAITING)
+        .scalar_subquery()
+        .label("due_in"),
         _line(_unannounced()).exists().label("is_free"),
     )
     with database.read() as connection:
         row = connection.execute(query).one()
     return Outlook(
-        workers=row.workers, slots=int(row.slots), announced=row.announced, is_due=row.is_due, is_free=row.is_free
+        workers=row.workers,
+        slots=int(row.slots),
+        announced=row.announced,
+        due_in_seconds=row.due_in,
+        is_free=row.is_free,
     )
 
 

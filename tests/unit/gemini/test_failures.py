@@ -10,18 +10,18 @@ from google.auth import exceptions as google_auth
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemini.exceptions import UNREACHABLE_SECONDS, failure_of_exception
 from gemini.failures import (
     FINISH_REASONS,
     audio_not_heard,
     failure_of_error,
-    failure_of_exception,
     failure_of_reply,
     failure_of_text,
 )
 from gemini.question import Usage
 from gemini.redaction import one_line, redact
 from gemini.reply import read_error, read_reply
-from models.failures import FailureCode
+from models.failures import FailureCode, Nature
 from tests.unit.gemini.scripted import KEY
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
     [
         (TimeoutError(), FailureCode.GEMINI_TIMEOUT, False),
         (httpx2.ReadTimeout(""), FailureCode.GEMINI_TIMEOUT, False),
-        (httpx2.ConnectTimeout(""), FailureCode.GEMINI_TIMEOUT, False),
+        (httpx2.ConnectTimeout(""), FailureCode.GEMINI_UNAVAILABLE, False),
         (httpx2.PoolTimeout(""), FailureCode.GEMINI_TIMEOUT, False),
         (httpx2.ConnectError("[Errno -2] Name or service not known"), FailureCode.GEMINI_UNAVAILABLE, False),
         (httpx2.RemoteProtocolError("Server disconnected"), FailureCode.GEMINI_UNAVAILABLE, False),
@@ -56,6 +56,17 @@ def test_every_exception_has_one_meaning(error: Exception, code: FailureCode, pa
     reason = failure_of_exception(error, model="m")
     assert (reason.code, reason.pauses_lane) == (code, pauses)
     assert type(error).__name__ in reason.message
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("")])
+def test_where_nobody_is_reached_the_lane_waits_and_no_try_is_spent(error: Exception) -> None:
+    reason = failure_of_exception(error, model="m")
+    assert (reason.nature, reason.retry_after_seconds) == (Nature.THROTTLED, UNREACHABLE_SECONDS)
+
+
+@pytest.mark.parametrize("error", [httpx2.ReadError(""), httpx2.RemoteProtocolError("gone"), ConnectionResetError()])
+def test_a_connection_that_breaks_later_may_have_been_paid_for_and_counts(error: Exception) -> None:
+    assert failure_of_exception(error, model="m").nature is Nature.TRANSIENT
 
 
 def test_an_exception_that_quotes_the_key_is_redacted() -> None:

@@ -134,3 +134,15 @@ def test_a_pause_that_is_not_published_yet_is_not_taken_for_one_that_was_ended(l
     lanes.note("m", KEY)
     lanes.refresh()
     assert lanes.blocking("m") is not None
+
+
+def test_what_may_be_this_machine_s_own_trouble_pauses_the_lane_for_this_machine_alone(database: Database) -> None:
+    unreachable = failure(
+        FailureCode.GEMINI_UNAVAILABLE, "Nobody is reached.", nature=Nature.THROTTLED, retry_after_seconds=5.0
+    )
+    lanes = Lanes(database)
+    seconds = lanes.note("m", unreachable)
+    assert seconds == 5.0
+    lanes.publish("m", unreachable, seconds)
+    assert lanes.blocking("m") is not None
+    assert reports.paused_lanes(database) == []

@@ -97,7 +97,7 @@ def test_paths_of_all_kinds_are_accepted(source: str) -> None:
 
 def test_one_bad_item_refuses_all_and_every_bad_one_is_named(database: Database) -> None:
     items = [item(), item(source=""), item(), item(kind="none")]
-    with pytest.raises(RefusedError, match=r"^item 2: source .*; item 4: .*kind") as caught:
+    with pytest.raises(RefusedError, match=r"^2 items .*\n  item 2: source .*\n  item 4: .*kind") as caught:
         accept(database, SETTINGS, NewBatch(name="b"), items)
     assert list(caught.value.problems) == [1, 3]
     assert caught.value.problems[3].detail["field"] == "kind"

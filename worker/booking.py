@@ -1,0 +1,32 @@
+"""A call to Gemini as it is booked: what it used, and what it cost by the price of the day."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from gemini.prices import cost_usd
+from gemini.question import Call, Usage
+from models.failures import Failure
+from models.ids import new_id
+from models.moves import CallRecord
+from tasks.base import Clip
+
+
+def call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
+    """The record of one call; `why` says why its answer cannot be used, if it cannot."""
+    used = call.usage or Usage()
+    cost = _cost(call, used) if call.usage else None
+    return CallRecord(
+        id=new_id("cal"), clip=clip.index, model=call.model, model_version=call.model_version,
+        http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id,
+        failure=why,
+        input_tokens=used.input_tokens, output_tokens=used.output_tokens, thinking_tokens=used.thinking_tokens,
+        cached_tokens=used.cached_tokens, input_by_modality=used.input_by_modality, cost_usd=cost,
+        duration_seconds=round(call.duration_seconds, 4),
+    )  # fmt: skip
+
+
+def _cost(call: Call, used: Usage) -> Decimal | None:
+    """What Google bills, by the price of the model that answered, or of the one that was asked."""
+    names = dict.fromkeys(name for name in (call.model_version, call.model) if name)
+    known = (cost_usd(name, used, datetime.now(UTC).date()) for name in names)
+    return next((cost for cost in known if cost is not None), None)
