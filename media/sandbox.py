@@ -12,6 +12,7 @@ replaced and its items are given to the next one, once.
 
 import contextlib
 import ctypes
+import errno
 import math
 import multiprocessing
 import os
@@ -29,11 +30,13 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from models.failures import Failure, FailureCode, FailureError, failure
+from models.failures import Failure, FailureCode, FailureError, Nature, failure
 
 _PR_SET_PDEATHSIG = 1
 _CPU_MARGIN_SECONDS = 5
 _KEEPER_PERIOD_SECONDS = 0.2
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says where temporary files have no room: the item is not to blame, and waits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,10 +201,19 @@ def _shielded(function: Callable[..., Any], args: tuple[object, ...], cpu_second
     except MemoryError:
         words = f"Decoding {args[0] if args else ''} needs more memory than a decoder may use; make the file smaller."
         return failure(FailureCode.MEDIA_TOO_LARGE, words)
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            return _unforeseen(error, args)
+        words = f"Decoding {args[0] if args else ''} found no room for temporary files; make room in the folder TMPDIR names."
+        return failure(FailureCode.INTERNAL, words, nature=Nature.THROTTLED, errno=error.errno)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last net under bugs
-        item = f"Decoding {args[0]}" if args else "Decoding"
-        words = f"{item} failed inside ({type(error).__name__}: {error}); report it with the file."
-        return failure(FailureCode.INTERNAL, words, traceback=traceback.format_exc(limit=-10))
+        return _unforeseen(error, args)
+
+
+def _unforeseen(error: BaseException, args: tuple[object, ...]) -> Failure:
+    item = f"Decoding {args[0]}" if args else "Decoding"
+    words = f"{item} failed inside ({type(error).__name__}: {error}); report it with the file."
+    return failure(FailureCode.INTERNAL, words, traceback=traceback.format_exc(limit=-10))
 
 
 def _allow_cpu(seconds: float) -> None:

@@ -9,6 +9,7 @@ The tasks `mediascribe.caption` and `mediascribe.transcribe` are for producers t
 code; they are acknowledged only after the job is committed.
 """
 
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
@@ -70,6 +71,8 @@ class ServerWorker:
         signals.worker_shutdown.connect(self._close, weak=False)
 
     def _start(self, sender: Any = None, **_: object) -> None:
+        # Celery listens to it only a moment later, and until then it would end the process with jobs in its hands.
+        signal.signal(signal.SIGTERM, self._leave_at_once)
         if get_implementation(getattr(sender, "pool_cls", POOL)) is not get_implementation(POOL):
             log.error("the worker cannot start", reason=f"it needs Celery's pool {POOL!r}: leave out -P")
             raise SystemExit(WRONG_USE)
@@ -97,6 +100,10 @@ class ServerWorker:
         policy = eviction_policy(self._settings.broker_url.get_secret_value())
         if policy is not None:
             log.warning("Redis may drop messages of Celery producers; set maxmemory-policy noeviction", policy=policy)
+
+    def _leave_at_once(self, *_: object) -> None:
+        self._close()
+        raise SystemExit(0)
 
     def _drain(self, **_: object) -> None:
         self._leaving.set()

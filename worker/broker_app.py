@@ -5,13 +5,19 @@ the tasks.
 """
 
 from collections.abc import Sequence
+from queue import Empty
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
+from kombu.transport import redis
+from redis.exceptions import RedisError
 
 from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 QUEUE = "mediascribe"
 """Where producers send jobs."""
@@ -22,8 +28,32 @@ THREADS = 4
 """They only hand over ids and accept jobs; the work is done on the core's loop."""
 
 
+class GuardedChannel(redis.Channel):
+    """Drops what is no message at all. kombu would let the error out of Celery's loop, which then takes no more messages."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        except (Empty, OSError, RedisError):
+            raise
+        except Exception as error:
+            log.warning("something that is no message was dropped", reason=f"{type(error).__name__}: {error}"[:200])
+            raise Empty from error
+
+
+class GuardedTransport(redis.Transport):
+    """kombu's Redis with such channels."""
+
+    Channel = GuardedChannel
+
+
 class PatientConnection(Connection):
     """Looks for a lost broker every three seconds; kombu's own waits grow to half a minute."""
+
+    def get_transport_cls(self) -> Any:
+        """As kombu's, with the guarded one for Redis."""
+        found = super().get_transport_cls()  # type: ignore[no-untyped-call]
+        return GuardedTransport if found is redis.Transport else found
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
         """As kombu's."""

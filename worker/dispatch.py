@@ -31,8 +31,11 @@ WINDOW_PER_SLOT = 1
 KEEP_AT_MOST = 20_000
 """Announced jobs that one worker keeps; more than any window, and a bound against a flood of forged messages."""
 
+KEEP_UNREAD = 4
+"""With more kept ids than so many for each slot, something is wrong with the messages."""
+
 SILENCE_SECONDS = 1.0
-"""A worker with free slots that has had no bundle for so long looks into SQL itself."""
+"""A worker with free slots that has had no useful bundle for so long looks into SQL itself."""
 
 LOST_AFTER_SECONDS = 5.0
 """An announcement so old, while this worker is idle, is taken for lost."""
@@ -106,9 +109,11 @@ class Feeder:
         Never waits, so that Celery's few threads stay free for producers. What is kept too long is announced again,
         and a worker with nothing to do takes it.
         """
-        self._last_bundle = time.monotonic()
         self._kept.extend(bundle)
-        return self._take_kept()
+        taken = self._take_kept()
+        if taken or not self._runner.free:  # messages that bring no work are silence
+            self._last_bundle = time.monotonic()
+        return taken
 
     def tick(self) -> int:
         """Take what was kept, announce, or feed the own slots; how many jobs were taken.
@@ -153,9 +158,18 @@ class Feeder:
         """Claim kept jobs while there is room."""
         taken = 0
         with self._keeping:
+            self._forget_idle_words()
             while self._kept and self._runner.free:
                 taken += self._runner.take(self._claim_kept, len(self._kept))
         return taken
+
+    def _forget_idle_words(self) -> None:
+        """Of many kept ids, drop those that name no queued job, a thousand a statement instead of a handful a claim."""
+        if len(self._kept) <= KEEP_UNREAD * self._runner.slots or not self._runner.free:
+            return
+        kept = list(dict.fromkeys(self._kept))
+        self._kept.clear()
+        self._kept.extend(dispatch.still_queued(self._database, kept))
 
     def _claim_kept(self, room: int) -> list[ClaimedJob]:
         ids = [self._kept.popleft() for _ in range(room)]

@@ -81,10 +81,18 @@ def purge(database: Database, *, older_than_seconds: float) -> int:
     purged = 0
     while (slice_ := _purge_slice(database, older_than_seconds)) > 0:
         purged += slice_
-    with database.write() as connection:
-        empty = ~select(Job.id).where(Job.batch_id == Batch.id).exists()
-        connection.execute(delete(Batch).where(empty, Batch.created_at < db_after(literal(-older_than_seconds))))
+    _purge_batches(database, older_than_seconds)
     return purged
+
+
+@again_after_conflict
+def _purge_batches(database: Database, older_than_seconds: float) -> None:
+    """Delete old batches without jobs. Locked before they are judged, so that nobody submits to one meanwhile."""
+    empty = ~select(Job.id).where(Job.batch_id == Batch.id).exists()
+    old = select(Batch.id).where(empty, Batch.created_at < db_after(literal(-older_than_seconds)))
+    with database.write() as connection:
+        ids = connection.execute(old.limit(SLICE).with_for_update(skip_locked=True)).scalars().all()
+        connection.execute(delete(Batch).where(Batch.id.in_(ids), empty))
 
 
 @again_after_conflict

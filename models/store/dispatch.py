@@ -110,6 +110,16 @@ def unannounce(database: Database, ids: Sequence[str]) -> None:
             connection.execute(update(Job).where(some, Job.state == JobState.QUEUED).values(announced_until=None))
 
 
+def still_queued(database: Database, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that name queued jobs, in their order. Uses the primary key."""
+    queued: set[str] = set()
+    for start in range(0, len(ids), SLICE):
+        wanted = select(Job.id).where(Job.id.in_(ids[start : start + SLICE]), Job.state == JobState.QUEUED)
+        with database.read() as connection:
+            queued.update(connection.execute(wanted).scalars())
+    return [job_id for job_id in ids if job_id in queued]
+
+
 def claim(database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float) -> list[ClaimedJob]:
     """Take those of the announced jobs that are still free; unknown ids are no error."""
     mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_lane_paused())

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable, bindparam, case, func, literal, s
 
 from models.base import TypedId, db_after, db_now
 from models.batch import Batch, Turn
-from models.database import Database
+from models.database import Database, DatabaseConflictError, again_after_conflict
 from models.ids import new_id
 from models.job import Job
 from models.state import JobState
@@ -71,6 +71,7 @@ _JOBS = RowShape(
 )  # fmt: skip
 
 
+@again_after_conflict
 def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submission:
     """Accept the jobs, all or none. A job whose idempotency key is known is not made again; its id is returned.
 
@@ -125,7 +126,9 @@ def _open_batch(connection: Connection, dialect: str, batch: NewBatch) -> tuple[
     known = Batch.id == values["id"]
     if batch.idempotency_key is not None:
         known = (Batch.owner == batch.owner) & (Batch.idempotency_key == batch.idempotency_key)
-    row = connection.execute(select(Batch.id, Batch.next_turn).where(known).with_for_update()).one()
+    row = connection.execute(select(Batch.id, Batch.next_turn).where(known).with_for_update()).one_or_none()
+    if row is None:
+        raise DatabaseConflictError("the batch was purged at this moment")
     return row.id, row.next_turn
 
 
@@ -145,6 +148,8 @@ def _ids_of(connection: Connection, owner: str, rows: list[dict[str, Any]], made
         return [row["id"] for row in rows]
     known = select(Job.idempotency_key, Job.id).where(Job.owner == owner, Job.idempotency_key.in_(keys))
     by_key = {row.idempotency_key: row.id for row in connection.execute(known)}
+    if len(by_key) < len(set(keys)):
+        raise DatabaseConflictError("a job with one of the idempotency keys was purged at this moment")
     return [row["id"] if row["id"] in made else by_key[row["idempotency_key"]] for row in rows]
 
 

@@ -59,10 +59,15 @@ class Cluster:
 
         `program` is run instead of `mediascribe worker`.
         """
+        started = self.launch(count, program=program, **settings)
+        self.wait(lambda: self._are_registered(started), lambda: f"{count} workers are live", seconds=30.0)
+        return started
+
+    def launch(self, count: int = 1, *, program: Sequence[str] = (), **settings: object) -> list[WorkerProcess]:
+        """The same without waiting: what they need may be away, and they may end because of it."""
         own = {f"MEDIASCRIBE_{name.upper()}": str(value) for name, value in settings.items()}
         started = [self._launch(list(program) or [str(COMMAND), "worker"], own) for _ in range(count)]
         self.workers += started
-        self.wait(lambda: self._are_registered(started), lambda: f"{count} workers are live", seconds=30.0)
         return started
 
     def submit(self, count: int, *, name: str | None = None, **fields: Any) -> list[str]:
