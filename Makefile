@@ -5,8 +5,8 @@ PYTHON  ?= python3
 BIN     := .venv/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := $(PIP) install --no-deps --no-build-isolation --editable .
-# One pytest process per core; no more than eight, for each starts servers of its own.
-PYTEST  := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+# tests/conftest.py says how many processes there are.
+PYTEST  := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 UV      := 0.13.9
 LOCK     = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-config --no-cache --universal --python-version 3.11 \
            --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)

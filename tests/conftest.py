@@ -21,6 +21,11 @@ settings.register_profile("local", deadline=None, print_blob=True, suppress_heal
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two a core, since the tests of faults wait more than they compute; at most eight, for each has its own servers."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
 def pytest_configure() -> None:
     """No setting of the caller's shell reaches a test, nor a process that a test starts; no real key is ever used."""
     for name in list(os.environ):

@@ -141,6 +141,7 @@ class ServerWorker:
             try:
                 return self._submit(task.request.id, kind, source, options, extra)
             except RefusedError as error:
+                log.warning("a producer's job was refused", reason=str(error)[:500])
                 raise JobFailedError(f"{FailureCode.INVALID_OPTIONS}: {error}") from None
             except (DatabaseUnavailableError, DatabaseNotReadyError) as error:
                 log.warning("a producer's job waits for the database", reason=str(error))

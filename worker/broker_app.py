@@ -15,6 +15,7 @@ from kombu.connection import Connection
 from kombu.transport import redis
 from redis.exceptions import RedisError
 
+from worker.inbox import why_unsound
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -42,9 +43,16 @@ class GuardedChannel(redis.Channel):
 
 
 class GuardedTransport(redis.Transport):
-    """kombu's Redis with such channels."""
+    """kombu's Redis, of which Celery gets only what is a task message."""
 
     Channel = GuardedChannel
+
+    def _deliver(self, message: Any, queue: Any) -> None:
+        wrong = why_unsound(message)
+        if wrong is not None:
+            log.warning("a message that Celery could not take was dropped", queue=queue, wrong=wrong)
+            return
+        super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
 class PatientConnection(Connection):
