@@ -22,7 +22,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_job_announced", "job", ["announced_until"], postgresql_where=_ANNOUNCED, sqlite_where=_ANNOUNCED
     )
-    line = [sa.text("priority DESC"), "turn", "id"]
+    line: list[str | sa.TextClause] = [sa.text("priority DESC"), "turn", "id"]
     op.create_index("ix_job_alone", "job", line, postgresql_where=_ALONE, sqlite_where=_ALONE)
 
 
