@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,9 +49,10 @@ def emit_json(document: Any) -> None:
 
 
 def say(words: str) -> None:
-    """A line for the person, on stderr."""
-    sys.stderr.write(plain(words.rstrip("\n")) + "\n")
-    sys.stderr.flush()
+    """A line for the person, on stderr; nothing ends because nobody can hear it."""
+    with suppress(OSError):
+        sys.stderr.write(plain(words.rstrip("\n")) + "\n")
+        sys.stderr.flush()
 
 
 def err_console() -> "Console":

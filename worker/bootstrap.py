@@ -63,13 +63,13 @@ def open_ready_database(settings: Settings, *, pool_size: int = 8) -> Database:
     stored, needed = migrations.stored_revision(database), migrations.newest_revision()
     if stored == needed:
         return database
-    if database.dialect == "sqlite":
-        migrations.upgrade(database)
-        return database
     if not migrations.is_known(stored):
         raise DatabaseNotReadyError(
             f"the database is at revision {stored}, which this version of mediascribe does not know; start a newer version"
         )
+    if database.dialect == "sqlite":
+        migrations.upgrade(database)
+        return database
     raise DatabaseNotReadyError(
         f"the database is at revision {stored or 'none'}, this version needs {needed}; run: mediascribe db upgrade"
     )

@@ -29,9 +29,10 @@ def cancel(database: Database, ids: Sequence[str]) -> list[str]:
 @again_after_conflict
 def _cancel_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
     runs = Job.state == JobState.RUNNING
+    in_order = select(Job.id).where(Job.id.in_(ids)).order_by(Job.id).with_for_update().cte("in_order")
     stopped = (
         update(Job)
-        .where(Job.id.in_(ids), Job.state.in_(MOVES[Move.CANCEL].sources))
+        .where(Job.id.in_(select(in_order.c.id)), Job.state.in_(MOVES[Move.CANCEL].sources))
         .values(
             cancel_requested=runs,
             state=case((runs, Job.state), else_=str(JobState.CANCELLED)),
@@ -81,18 +82,19 @@ def purge(database: Database, *, older_than_seconds: float) -> int:
     purged = 0
     while (slice_ := _purge_slice(database, older_than_seconds)) > 0:
         purged += slice_
-    _purge_batches(database, older_than_seconds)
+    while _purge_batches(database, older_than_seconds) == SLICE:
+        pass
     return purged
 
 
 @again_after_conflict
-def _purge_batches(database: Database, older_than_seconds: float) -> None:
-    """Delete old batches without jobs. Locked before they are judged, so that nobody submits to one meanwhile."""
+def _purge_batches(database: Database, older_than_seconds: float) -> int:
+    """Delete some old batches without jobs; how many. Locked before they are judged, so that nobody submits to one meanwhile."""
     empty = ~select(Job.id).where(Job.batch_id == Batch.id).exists()
     old = select(Batch.id).where(empty, Batch.created_at < db_after(literal(-older_than_seconds)))
     with database.write() as connection:
         ids = connection.execute(old.limit(SLICE).with_for_update(skip_locked=True)).scalars().all()
-        connection.execute(delete(Batch).where(Batch.id.in_(ids), empty))
+        return connection.execute(delete(Batch).where(Batch.id.in_(ids), empty)).rowcount
 
 
 @again_after_conflict

@@ -49,7 +49,7 @@ def test_each_refused_item_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert report(RefusedError(problems)) is Exit.USAGE
     lines = capsys.readouterr().err.splitlines()
     assert lines[1:3] == ["  item 1: problem 0", "  item 2: problem 1"]
-    assert lines[-1] == "  and 5 more"
+    assert lines[-1] == "  and 15 more"
 
 
 def test_the_system_s_refusals_name_the_file() -> None:
