@@ -1,4 +1,4 @@
-"""An app on a server: submit, two worker processes, real Redis and PostgreSQL; whatever breaks, every job ends."""
+"""An app on a server: submit, worker processes, real Redis and PostgreSQL; what breaks is the business of `tests/faults`."""
 
 import signal
 import subprocess
@@ -10,7 +10,6 @@ import pytest
 
 from tests.acceptance.people import Person, make_pictures, make_recordings, paid_calls, paid_questions, person
 from tests.services.embedded import eventually
-from tests.services.redis import RedisServer
 from tests.services.simulator import Simulator, simulator
 
 PICTURES, RECORDINGS = 120, 3
@@ -95,59 +94,6 @@ def test_two_workers_finish_a_batch_and_the_commands_tell_the_truth(
     assert paid_calls(gemini.ledger()) == ITEMS
     results = somebody.runs("results", "holiday", "--format", "jsonl")
     assert len(results.stdout.splitlines()) == ITEMS
-
-
-def test_flushing_redis_in_the_middle_loses_nothing(
-    somebody: Person, media: Path, gemini: Simulator, redis: RedisServer
-) -> None:
-    with workers(somebody, 2):
-        _submit(somebody, media, "flushed")
-        eventually(lambda: _done(somebody, "flushed") > ITEMS // 4, "a quarter of the jobs")
-        redis.flushall()
-        eventually(lambda: _done(somebody, "flushed") == ITEMS, "all jobs")
-    assert somebody.reads("status", "flushed")["states"]["succeeded"] == ITEMS
-    assert paid_calls(gemini.ledger()) == ITEMS
-
-
-def test_without_a_broker_the_workers_go_on_from_sql(
-    somebody: Person, media: Path, gemini: Simulator, redis: RedisServer
-) -> None:
-    with workers(somebody, 2):
-        _submit(somebody, media, "brokerless")
-        eventually(lambda: _done(somebody, "brokerless") > ITEMS // 4, "a quarter of the jobs")
-        redis.kill()
-        try:
-            eventually(lambda: _done(somebody, "brokerless") == ITEMS, "all jobs")
-        finally:
-            redis.start()
-    assert paid_calls(gemini.ledger()) == ITEMS
-
-
-def test_a_killed_worker_s_jobs_are_finished_by_the_other(somebody: Person, media: Path, gemini: Simulator) -> None:
-    with workers(somebody, 2) as (victim, _):
-        _submit(somebody, media, "killed")
-        eventually(lambda: _done(somebody, "killed") > ITEMS // 4, "a quarter of the jobs")
-        victim.kill()
-        eventually(lambda: _done(somebody, "killed") == ITEMS, "all jobs")
-    assert somebody.reads("status", "killed")["states"]["succeeded"] == ITEMS
-    assert len(paid_questions(gemini.ledger())) == ITEMS
-    assert paid_calls(gemini.ledger()) - ITEMS <= 8
-
-
-def test_a_worker_that_is_told_to_leave_gives_its_jobs_back_at_once(
-    somebody: Person, media: Path, gemini: Simulator
-) -> None:
-    with workers(somebody, 1) as (leaving,):
-        _submit(somebody, media, "left")
-        eventually(lambda: _done(somebody, "left") > 5, "a few jobs")
-        leaving.send_signal(signal.SIGTERM)
-        assert leaving.wait(40) == 0
-        states = somebody.reads("status", "left")["states"]
-        assert states.get("running", 0) == 0
-        assert states["queued"] > 0
-    listed = somebody.reads("jobs", "list", "--batch", "left", "--state", "queued", "--limit", "200")["jobs"]
-    assert {job["attempts"] for job in listed} == {0}
-    assert paid_calls(gemini.ledger()) == states["succeeded"]
 
 
 def test_a_bare_celery_producer_gets_its_output(somebody: Person, media: Path, redis_url: str, tmp_path: Path) -> None:

@@ -114,5 +114,10 @@ ODD: Mapping[str, Make] = {
     "retries that are a text": _headed(retries="x"),
     "an unknown content encoding": _wrapped({"task": RUN, "id": "a"}, fields={"content-encoding": "martian"}),
     "a chord that is an object": _headed(task=CAPTION, group="g", chord={"a": 1}),
+    "a time to begin in a thousand years": _headed(task=CAPTION, eta="2999-01-01T00:00:00"),
+    "a name to show that is a list": _headed(task=CAPTION, shadow=[1]),
+    "stamps that are a number": _headed(task=CAPTION, stamped_headers=5),
+    "a task to call when it is refused": _asked(b'[[], {}, {"errbacks": [{"task": "x"}]}]'),
+    "a chain": _asked(b'[[], {}, {"chain": [{"task": "x", "subtask_type": "group", "kwargs": {"tasks": 5}}]}]'),
 }
-"""What asks for things besides the task, in ways that make no sense."""
+"""What asks for things besides the task, most of them in ways that make no sense."""
