@@ -13,7 +13,7 @@ LOCK     = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-config --no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-dev demo test check format bench soak lock clean
+.PHONY: help venv venv-dev demo test faults check format bench soak lock clean
 
 help: ## List what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +26,10 @@ demo: .venv/ready ## Caption and transcribe examples/media into demo-output (wit
 	@$(BIN)/python examples/demo.py
 
 test: check ## Check the code, then run every test against a real Redis and a real PostgreSQL
-	@$(PYTEST)
+	@$(PYTEST) -m "not long"
+
+faults: .venv/ready-dev ## Run every test of what may break, the long ones too
+	@$(PYTEST) tests/faults
 
 check: .venv/ready-dev ## Lint, formatting, types, import contracts
 	@$(BIN)/ruff check

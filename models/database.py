@@ -6,6 +6,8 @@ the disk, because an accepted job must survive a power cut. PostgreSQL: one smal
 transactions are bounded in time, so that a lost process cannot hold a lock for ever.
 """
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ PASSING = (READ_ONLY, "25P03", CONFLICT, "53", "57")
 """SQLSTATEs, or their classes, that pass by themselves: failover, conflict, no room, an operator's hand."""
 
 
-CONFLICTS_AT_MOST = 5
+CONFLICTS_AT_MOST = 8
 """So often a verb that a person waits for is tried before the conflict is shown."""
 
 P = ParamSpec("P")
@@ -86,9 +88,10 @@ def again_after_conflict(verb: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(verb)
     def patient(*args: P.args, **kwargs: P.kwargs) -> R:
-        for _ in range(CONFLICTS_AT_MOST - 1):
+        for attempt in range(1, CONFLICTS_AT_MOST):
             with suppress(DatabaseConflictError):
                 return verb(*args, **kwargs)
+            time.sleep(random.random() * 0.05 * attempt)  # or the same two meet again
         return verb(*args, **kwargs)
 
     return patient

@@ -82,6 +82,8 @@ class ServerWorker:
             # Celery's signals swallow every Exception, and would go on without a worker.
             log.error("the worker cannot start", reason=str(error))  # noqa: TRY400 - one clear line
             raise SystemExit(CANNOT_START) from error
+        if self._leaving.is_set():
+            self._leave_at_once()
 
     def _start_working(self) -> None:
         database = self._open()
@@ -102,8 +104,10 @@ class ServerWorker:
             log.warning("Redis may drop messages of Celery producers; set maxmemory-policy noeviction", policy=policy)
 
     def _leave_at_once(self, *_: object) -> None:
-        self._close()
-        raise SystemExit(0)
+        self._leaving.set()
+        if self._worker is not None:  # else it is just being started, and leaves when it is
+            self._close()
+            raise SystemExit(0)
 
     def _drain(self, **_: object) -> None:
         self._leaving.set()

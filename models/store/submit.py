@@ -85,7 +85,8 @@ def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submi
         for start in range(0, len(jobs), ROWS_PER_STATEMENT):
             chunk = jobs[start : start + ROWS_PER_STATEMENT]
             rows = [{"id": new_id("job"), "turn": turns.next(job.priority), **_job_row(job)} for job in chunk]
-            values = {"batch_id": batch_id, "owner": batch.owner, **_JOBS.parameter(rows)}
+            in_order = sorted(rows, key=lambda row: row["idempotency_key"] or "")  # keys are locked in one order by all
+            values = {"batch_id": batch_id, "owner": batch.owner, **_JOBS.parameter(in_order)}
             made = {row.id for row in connection.execute(_job_insert(database.dialect), values)}
             new |= made
             ids += _ids_of(connection, batch.owner, rows, made)

@@ -120,6 +120,7 @@ def test_f1_announcements_that_never_arrive_are_not_waited_for(server: Cluster, 
     assert server.audit().states == {"succeeded": JOBS}
 
 
+@pytest.mark.long
 def test_f2_a_broker_that_is_killed_and_comes_back_empty_is_used_again(
     server: Cluster, redis: RedisServer, redis_url: str, pictures: Sequence[Path]
 ) -> None:
@@ -169,6 +170,7 @@ def test_f3_while_the_broker_is_frozen_work_goes_on_and_afterwards_messages_are_
     assert server.audit().states == {"succeeded": JOBS + 20 + more}
 
 
+@pytest.mark.long
 def test_f3_a_broker_behind_a_silent_partition_is_given_up_and_found_again(
     deployment: Deployment, redis: RedisServer, redis_url: str, pictures: Sequence[Path]
 ) -> None:
@@ -204,6 +206,7 @@ def test_f4_a_worker_survives_a_broker_that_takes_no_writes(
         assert server.audit().states == {"succeeded": JOBS + 20 + more}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spoilt", [full, read_only])
 def test_f4_a_worker_that_starts_while_the_broker_takes_no_writes_works_and_later_takes_messages(
     spoilt: Spoilt, deployment: Deployment, own_redis: RedisServer, pictures: Sequence[Path]

@@ -21,7 +21,7 @@ from worker.submit import Item, accept
 
 SLOW = {"match": {}, "fault": {"kind": "late", "seconds": 0.2}}
 
-both_outcomes = pytest.mark.parametrize("outcome", ["committed", "rolled back"])
+both_outcomes = pytest.mark.parametrize("outcome", ["committed", pytest.param("rolled back", marks=pytest.mark.long)])
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from tests.faults.books import query
@@ -53,6 +54,7 @@ def administrator(postgres: PostgresServer) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.mark.long
 def test_f18_connections_that_are_cut_three_times_a_second_cost_no_attempt_and_no_answer(
     server: Cluster, postgres: PostgresServer
 ) -> None:
@@ -73,6 +75,7 @@ def test_f18_connections_that_are_cut_three_times_a_second_cost_no_attempt_and_n
     spotless(server, 150)
 
 
+@pytest.mark.long
 def test_f18_a_database_that_takes_no_writes_for_a_while_costs_no_attempt_and_no_answer(
     server: Cluster, postgres: PostgresServer
 ) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from models.store import queries
 from models.store.queries import JobFilter
@@ -101,6 +102,7 @@ def polled(cluster: Cluster, *, readers: int) -> Iterator[None]:
     assert not troubles, troubles
 
 
+@pytest.mark.long
 def test_f20_two_runs_of_the_same_folder_at_once_do_each_job_once(embedded: Cluster) -> None:
     embedded.gemini.set_faults([SLOW])
     media = folder_of(embedded, "media", embedded.pictures[:150])
@@ -130,6 +132,7 @@ def test_f29_a_run_killed_in_its_work_and_again_in_its_recovery_is_finished_by_t
     audited(embedded, 150)
 
 
+@pytest.mark.long
 def test_f29_a_run_killed_while_it_takes_back_what_a_dead_one_held_is_finished_by_the_next(embedded: Cluster) -> None:
     embedded.gemini.set_faults([SLOW])
     media = folder_of(embedded, "media", embedded.pictures[:100])

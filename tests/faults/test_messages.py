@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.faults.books import read_books
 from tests.faults.cluster import CONCURRENCY, Cluster
 from tests.faults.messages import Mailbox, mailbox, produced
@@ -125,6 +127,7 @@ def test_f30_a_burst_of_bundles_keeps_all_slots_busy(server: Cluster) -> None:
     assert took < BURST_SECONDS
 
 
+@pytest.mark.long
 def test_f30_a_burst_of_producers_messages_keeps_all_slots_busy(
     server: Cluster, redis_url: str, pictures: Sequence[Path]
 ) -> None:

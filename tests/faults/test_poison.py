@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from models.job import LOSSES_IN_COMPANY
 from models.store.leases import LOSSES_ALONE, LOSSES_AT_MOST
@@ -25,7 +26,7 @@ KILLS = 6
 def test_f11_a_job_whose_worker_dies_each_time_fails_and_its_neighbours_succeed(server: Cluster) -> None:
     ids = server.submit(NEIGHBOURS + 1)
     poison = ids[NEIGHBOURS // 2]
-    its_call = {"match": {"label": {"job": poison}}, "fault": {"kind": "late", "seconds": 2.0}}
+    its_call = {"match": {"label": {"job": poison}}, "fault": {"kind": "hang"}}
     server.gemini.set_faults([its_call, {"match": {}, "fault": {"kind": "late", "seconds": 0.2}}])
     server.start(2, lease_seconds=SHORT_LEASE_SECONDS)
     deaths = kill_whoever_runs(server, poison)
@@ -119,6 +120,7 @@ def decoders_of(worker: WorkerProcess) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.long
 def test_f10_decoders_killed_while_they_have_nothing_to_do_cost_no_item_a_try(server: Cluster) -> None:
     (worker,) = server.start(1, decoder_processes=2)
     for _ in range(4):

@@ -12,7 +12,7 @@ SLOW = {"match": {}, "fault": {"kind": "late", "seconds": 0.5}}
 STORM_SECONDS = 8.0
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_a_storm_of_faults_loses_no_job_and_breaks_no_invariant(
     server: Cluster, redis: RedisServer, postgres: PostgresServer, seed: int
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_submitter_killed_after_its_commit_has_stored_everything_and_its_comma
     is_repeated_well(submitter, url, media)
 
 
+@pytest.mark.long
 def test_a_submitter_killed_at_any_moment_has_stored_everything_or_nothing(
     submitter: Person, way: Proxy, url: str, media: Path
 ) -> None:

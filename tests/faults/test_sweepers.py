@@ -146,6 +146,7 @@ def stuck_sweeper(cluster: Cluster) -> Iterator[None]:
 _STUCK = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
+@pytest.mark.long
 def test_f17_a_sweeper_that_vanishes_in_its_transaction_keeps_its_jobs_no_longer_than_postgresql_suffers_it(
     server: Cluster, way: Proxy
 ) -> None:

@@ -161,6 +161,7 @@ def test_f32_a_purge_leaves_a_batch_that_somebody_is_submitting_to(meeting: Meet
 # Migrating
 
 
+@pytest.mark.long
 def test_workers_go_on_while_the_database_is_brought_up_to_date_again_and_again(server: Cluster) -> None:
     server.gemini.set_faults([SLOW])
     server.start(2)

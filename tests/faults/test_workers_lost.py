@@ -161,6 +161,7 @@ def test_f8_a_worker_whose_heartbeat_hangs_begins_no_call_beyond_its_lease_and_w
     assert (found.states, found.lost_answers) == ({"succeeded": 120}, 0)
 
 
+@pytest.mark.long
 def test_f8_a_heartbeat_whose_connection_is_cut_again_and_again_loses_no_job(server: Cluster, way: Proxy) -> None:
     server.gemini.set_faults([{"match": {}, "fault": {"kind": "late", "seconds": LEASE_SECONDS + 1}}])
     (worker,) = server.start(1, database_url=way.url(server.database_url))
@@ -177,7 +178,7 @@ def test_f8_a_heartbeat_whose_connection_is_cut_again_and_again_loses_no_job(ser
 def test_f9_the_heartbeat_keeps_its_pace_while_every_slot_decodes_large_pictures(
     server: Cluster, tmp_path: Path
 ) -> None:
-    lease_seconds = 6.0
+    lease_seconds = 9.0
     paths = large_pictures(tmp_path, 4)
     (worker,) = server.start(1, lease_seconds=lease_seconds, decoder_processes=2)
     server.submit_files([paths[number % 4] for number in range(40)], reuse=False)
@@ -206,7 +207,7 @@ def large_pictures(folder: Path, count: int, *, seed: int = 11) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("minutes", [10, -10])
+@pytest.mark.parametrize("minutes", [10, pytest.param(-10, marks=pytest.mark.long)])
 def test_f26_a_worker_whose_clock_is_wrong_keeps_its_leases_takes_nobody_else_s_and_is_replaced_in_time(
     server: Cluster, minutes: int
 ) -> None:
