@@ -15,7 +15,7 @@ from kombu.connection import Connection
 from kombu.transport import redis
 from redis.exceptions import RedisError
 
-from worker.inbox import why_unsound
+from worker.inbox import plain, why_unsound
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class GuardedTransport(redis.Transport):
         if wrong is not None:
             log.warning("a message that Celery could not take was dropped", queue=queue, wrong=wrong)
             return
-        super()._deliver(message, queue)  # type: ignore[no-untyped-call]
+        super()._deliver(plain(message), queue)  # type: ignore[no-untyped-call]
 
 
 class PatientConnection(Connection):

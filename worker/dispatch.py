@@ -60,7 +60,10 @@ def publish(database: Database, announcing: Announcing, *, alive_seconds: float)
     if announcing.trouble:
         announcing.send([[]])
     else:
-        announcing.send(_bundles(dispatch.announce(database, limit=window), workers=outlook.workers))
+        # No more than twice its share each: workers that look at the same moment all see the same gap.
+        share = 2 * -(-outlook.slots // max(1, outlook.workers))
+        ids = dispatch.announce(database, limit=min(window, share))
+        announcing.send(_bundles(ids, workers=outlook.workers))
     return outlook
 
 
