@@ -55,8 +55,8 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
 
     late = (TimeoutError, httpx2.TimeoutException)
     unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)
-    unreachable = (httpx2.ConnectError, httpx2.ConnectTimeout)
-    lost = (httpx2.HTTPError, google_auth.TransportError, OSError)
+    unreachable = (httpx2.ConnectError, httpx2.ConnectTimeout, google_auth.TransportError)
+    lost = (httpx2.HTTPError, OSError)
     garbled = (json.JSONDecodeError, UnicodeDecodeError, UnknownApiResponseError)
     address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL. The lane tries again by itself."
     credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY. The lane tries again by itself."

@@ -191,7 +191,7 @@ def _translated(engine: Engine) -> Iterator[None]:
         if state == READ_ONLY:
             engine.dispose()  # after a failover the address may lead to the new primary
         if state.startswith(CONFLICT):
-            raise DatabaseConflictError(f"the database {place} broke a deadlock: {reason}") from error
+            raise DatabaseConflictError(f"the database {place} met a conflict: {reason}") from error
         if isinstance(error, OperationalError) or error.connection_invalidated or state.startswith(PASSING):
             raise DatabaseUnavailableError(f"the database {place} cannot be used: {reason}") from error
         raise

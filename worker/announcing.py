@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from models.database import DatabaseNotReadyError, DatabaseUnavailableError
-
 STUCK_SECONDS = 1.0
 """A message under way for so long means that the broker is away, whatever becomes of it."""
 
@@ -105,5 +103,5 @@ class Announcing:
     def _return(self, ids: Bundle) -> None:
         """Take announcements back; where that fails, they are taken for lost a little later."""
         if ids:
-            with suppress(DatabaseUnavailableError, DatabaseNotReadyError):
+            with suppress(Exception):  # whatever it is, this thread must go on
                 self._give_back(ids)

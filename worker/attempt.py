@@ -101,6 +101,9 @@ async def carry_out(work: Work, tools: Tools) -> Outcome:
                 output=found.output, question_hash=work.question_hash, model_version=found.model_version,
                 reused_from=found.job_id,
             )  # fmt: skip
+        stopped = tools.lanes.blocking(work.job.lane)
+        if stopped is not None:  # preparing would be for nothing
+            raise FailureError(stopped)
         await prepare(work, tools)
         await recall(work, tools)
         await ask_all(work, tools)

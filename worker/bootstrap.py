@@ -121,7 +121,7 @@ class Worker:
         self.runner = self._make_runner(role)
         self.feeder = Feeder(
             database=database, runner=self.runner, worker_id=self.id, lease_seconds=self._settings.lease_seconds,
-            announcer=role.announcer, batch_id=role.batch_id, alone=role.alone,
+            announcer=role.announcer, lanes=self.lanes, batch_id=role.batch_id, alone=role.alone,
         )  # fmt: skip
         self._heartbeat = Heartbeat(
             database=open_database(self._settings.resolved_database_url(), pool_size=1),

@@ -72,7 +72,8 @@ class ServerWorker:
 
     def _start(self, sender: Any = None, **_: object) -> None:
         # Celery listens to it only a moment later, and until then it would end the process with jobs in its hands.
-        signal.signal(signal.SIGTERM, self._leave_at_once)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._leave_at_once)
         if get_implementation(getattr(sender, "pool_cls", POOL)) is not get_implementation(POOL):
             log.error("the worker cannot start", reason=f"it needs Celery's pool {POOL!r}: leave out -P")
             raise SystemExit(WRONG_USE)
@@ -105,8 +106,10 @@ class ServerWorker:
 
     def _leave_at_once(self, *_: object) -> None:
         self._leaving.set()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough
         if self._worker is not None:  # else it is just being started, and leaves when it is
             self._close()
+            self._worker = None  # Celery may still tell that it shuts down
             raise SystemExit(0)
 
     def _drain(self, **_: object) -> None:

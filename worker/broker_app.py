@@ -13,9 +13,8 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.transport import redis
-from redis.exceptions import RedisError
 
-from worker.inbox import plain, why_unsound
+from worker.inbox import ignored, plain, why_unsound
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -35,9 +34,7 @@ class GuardedChannel(redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
-        except (Empty, OSError, RedisError):
-            raise
-        except Exception as error:
+        except (ValueError, RecursionError) as error:
             log.warning("something that is no message was dropped", reason=f"{type(error).__name__}: {error}"[:200])
             raise Empty from error
 
@@ -52,6 +49,8 @@ class GuardedTransport(redis.Transport):
         if wrong is not None:
             log.warning("a message that Celery could not take was dropped", queue=queue, wrong=wrong)
             return
+        if asked := ignored(message):
+            log.warning("a message asks for what is not supported; only its task is done", asked=asked)
         super()._deliver(plain(message), queue)  # type: ignore[no-untyped-call]
 
 

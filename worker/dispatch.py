@@ -19,6 +19,7 @@ from models.store import dispatch
 from models.store.dispatch import Outlook
 from worker.announcing import Announcer, Announcing
 from worker.execute import Runner
+from worker.lanes import Lanes
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,7 @@ class Feeder:
         worker_id: str,
         lease_seconds: float,
         announcer: Announcer | None,
+        lanes: Lanes,
         batch_id: str | None = None,
         alone: bool = False,
     ) -> None:
@@ -96,6 +98,7 @@ class Feeder:
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
         self._announcing = announcing_by(announcer, database) if announcer else None
+        self._lanes = lanes
         self._batch_id = batch_id
         self._alone = alone
         self._last_bundle = time.monotonic()
@@ -112,7 +115,8 @@ class Feeder:
         Never waits, so that Celery's few threads stay free for producers. What is kept too long is announced again,
         and a worker with nothing to do takes it.
         """
-        self._kept.extend(bundle)
+        with self._keeping:
+            self._kept.extend(bundle)
         taken = self._take_kept()
         if taken or not self._runner.free:  # messages that bring no work are silence
             self._last_bundle = time.monotonic()
@@ -123,6 +127,7 @@ class Feeder:
 
         Raises DatabaseUnavailableError.
         """
+        self.due_in_seconds = None  # a look that fails must not leave an old answer
         return self._take_kept() + self._announce_or_feed()
 
     def leave(self) -> None:
@@ -161,28 +166,32 @@ class Feeder:
         """Claim kept jobs while there is room."""
         taken = 0
         with self._keeping:
-            self._forget_idle_words()
+            self._drop_what_is_not_queued()
             while self._kept and self._runner.free:
                 taken += self._runner.take(self._claim_kept, len(self._kept))
         return taken
 
-    def _forget_idle_words(self) -> None:
-        """Of many kept ids, drop those that name no queued job, a thousand a statement instead of a handful a claim."""
+    def _drop_what_is_not_queued(self) -> None:
+        """Of many kept ids, drop those that name no queued job, thousands a statement instead of a handful a claim."""
         if len(self._kept) <= KEEP_UNREAD * self._runner.slots or not self._runner.free:
             return
-        kept = list(dict.fromkeys(self._kept))
+        queued = dispatch.still_queued(self._database, list(dict.fromkeys(self._kept)))
         self._kept.clear()
-        self._kept.extend(dispatch.still_queued(self._database, kept))
+        self._kept.extend(queued)
 
     def _claim_kept(self, room: int) -> list[ClaimedJob]:
         ids = [self._kept.popleft() for _ in range(room)]
-        return dispatch.claim(self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds)
+        return dispatch.claim(
+            self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
+            not_lanes=self._lanes.paused_here(),
+        )  # fmt: skip
 
     def _feed(self, *, lost_after_seconds: float | None) -> int:
         return self._runner.take(
             lambda room: dispatch.claim_next(
                 self._database, limit=room, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
                 batch_id=self._batch_id, announced_before_seconds=lost_after_seconds, alone=self._alone,
+                not_lanes=self._lanes.paused_here(),
             ),
             self._runner.free,
         )  # fmt: skip

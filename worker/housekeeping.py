@@ -9,7 +9,7 @@ import time
 
 import structlog
 
-from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError
+from models.database import Database, DatabaseConflictError, DatabaseNotReadyError, DatabaseUnavailableError
 from worker.dispatch import Feeder
 from worker.lanes import Lanes
 from worker.sweep import Isolation, sweep
@@ -77,6 +77,8 @@ class Housekeeper:
             try:
                 self._look_around()
                 self._away = False
+            except DatabaseConflictError:
+                pass  # the next look does it
             except (DatabaseUnavailableError, DatabaseNotReadyError) as error:
                 if not self._away:
                     log.warning("the database is away", reason=str(error))

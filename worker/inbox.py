@@ -9,17 +9,23 @@ hints.
 
 import base64
 import json
+import zlib
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 LONGEST_ID = 255
+LARGEST_BODY_BYTES = 64 << 20
+"""Of a compressed body, unpacked."""
+GZIP = "application/x-gzip"
+"""What kombu calls zlib, the only compression that is read."""
 
 
 def why_unsound(message: object) -> str | None:
     """What is wrong with a message as kombu's Redis transport reads it; None where Celery can take it."""
     try:
         return next((what for what, is_sound in _CHECKS.items() if not is_sound(message)), None)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, zlib.error) as error:
         return f"its form ({type(error).__name__})"
 
 
@@ -29,10 +35,17 @@ def plain(message: Mapping[str, Any]) -> dict[str, Any]:
     Whatever else a message may ask Celery for (callbacks, chains, stamps, a time to begin) is done outside of our tasks, where
     an error leaves the message counted as taken for ever; and a time to begin keeps it in memory until then.
     """
-    args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
+    args, kwargs, _ = _body(message)
     task, task_id = message["headers"]["task"], message["headers"]["id"]
     headers = {"lang": "py", "task": task, "id": task_id, "root_id": task_id, "retries": 0, "timelimit": [None, None]}
     return {**message, "headers": headers, "body": base64.b64encode(json.dumps([args, kwargs, {}]).encode()).decode()}
+
+
+def ignored(message: Mapping[str, Any]) -> list[str]:
+    """What a sound message asks Celery for besides its task, and does not get."""
+    embedded, headers = _body(message)[2], message["headers"]
+    asked = {name: embedded.get(name) for name in ("callbacks", "errbacks", "chain", "chord")}
+    return [name for name, value in {**asked, "eta": headers.get("eta")}.items() if value]
 
 
 def _has_tag(message: Any) -> bool:
@@ -55,8 +68,26 @@ def _has_headers(message: Any) -> bool:
 
 
 def _has_body(message: Any) -> bool:
-    args, kwargs, embedded = json.loads(base64.b64decode(message["body"], validate=True))
+    args, kwargs, embedded = _body(message)
     return isinstance(args, list) and isinstance(kwargs, dict) and isinstance(embedded, dict)
+
+
+def _body(message: Mapping[str, Any]) -> Any:
+    body = base64.b64decode(message["body"], validate=True)
+    packed = message["headers"].get("compression")
+    if packed is not None:
+        if packed != GZIP:
+            raise ValueError(packed)
+        body = zlib.decompressobj().decompress(body, LARGEST_BODY_BYTES)
+    return json.loads(body)
+
+
+def _has_time_left(message: Any) -> bool:
+    until = message["headers"].get("expires")
+    if until is None:
+        return True
+    moment = datetime.fromisoformat(until)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > datetime.now(UTC)
 
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
@@ -64,4 +95,5 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "its content type": _is_json,
     "its task or id": _has_headers,
     "its body": _has_body,
+    "its time, which is over": _has_time_left,
 }

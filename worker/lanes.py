@@ -43,6 +43,11 @@ class Lanes:
             return None
         return replace(pause.failure, retry_after_seconds=min(pause.until - self._clock(), 5.0))
 
+    def paused_here(self) -> list[str]:
+        """The lanes of which this process can ask nothing now."""
+        now = self._clock()
+        return [lane for lane, pause in self._paused.copy().items() if pause.until > now]
+
     def note(self, lane: str, failure: Failure) -> float | None:
         """A call of the lane failed: for how many seconds the lane pauses because of it, if it does."""
         if failure.nature is not Nature.THROTTLED:

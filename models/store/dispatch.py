@@ -120,9 +120,11 @@ def still_queued(database: Database, ids: Sequence[str]) -> list[str]:
     return [job_id for job_id in ids if job_id in queued]
 
 
-def claim(database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float) -> list[ClaimedJob]:
-    """Take those of the announced jobs that are still free; unknown ids are no error."""
-    mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_lane_paused())
+def claim(
+    database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float, not_lanes: Sequence[str] = ()
+) -> list[ClaimedJob]:
+    """Take those of the announced jobs that are still free; unknown ids are no error, nor are jobs of other lanes."""
+    mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_lane_paused(), *_outside(not_lanes))
     with database.write() as connection:
         return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds)]
 
@@ -136,20 +138,23 @@ def claim_next(
     batch_id: str | None = None,
     announced_before_seconds: float | None = None,
     alone: bool = False,
+    not_lanes: Sequence[str] = (),
 ) -> list[ClaimedJob]:
     """Take the next jobs in line, straight from SQL, in order of priority and turn. Uses ix_job_queued.
 
     Jobs under announcement are left to the worker that will get the message, unless the announcement is older than
-    `announced_before_seconds` (then the message is taken for lost). With `alone`, only jobs that have to run alone.
+    `announced_before_seconds` (then the message is taken for lost). With `alone`, only jobs that have to run alone; none of
+    `not_lanes`.
     """
     free: ColumnElement[bool] = Job.announced_until.is_(None)
     if announced_before_seconds is not None:
         free |= Job.announced_until < db_after(literal(ANNOUNCED_SECONDS - announced_before_seconds))
-    line = _line(free, alone=alone).limit(limit)
+    line = _line(free, alone=alone).where(*_outside(not_lanes)).limit(limit)
     if batch_id is not None:
         line = line.where(Job.batch_id == batch_id)
     with database.write() as connection:
-        _walk_the_index(connection)
+        if batch_id is None:  # the jobs of a batch have an index of their own
+            _walk_the_index(connection)
         chosen = (Job.id.in_(select(_locked(line).c.id)),)
         rows = _take(connection, chosen, worker_id, lease_seconds)
         _advance(connection, database.dialect, rows)
@@ -184,6 +189,10 @@ def _line(free: ColumnElement[bool], *, alone: bool = False) -> Select[Any]:
 def _locked(line: Select[Any]) -> CTE:
     """The chosen rows, locked; those that another dispatcher has locked are skipped."""
     return line.with_for_update(skip_locked=True, of=Job).cte("line")
+
+
+def _outside(lanes: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [Job.lane.not_in(lanes)] if lanes else []
 
 
 def _walk_the_index(connection: Connection) -> None:

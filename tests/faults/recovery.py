@@ -84,8 +84,8 @@ def database_back(cluster: Cluster, postgres: PostgresServer) -> float:
 
 
 def told_to_leave(cluster: Cluster, *, calls: int, grace_seconds: float) -> float:
-    """SIGTERM with so many calls in flight that would take a minute: until the process has ended, holding nothing."""
-    cluster.gemini.set_faults([{"match": {}, "fault": {"kind": "late", "seconds": 60}}])
+    """SIGTERM with so many calls in flight that never end: until the process has ended, holding nothing."""
+    cluster.gemini.set_faults([{"match": {}, "fault": {"kind": "hang"}}])
     (worker,) = cluster.start(1, concurrency=calls, grace_seconds=grace_seconds)
     cluster.submit(calls)
     cluster.wait_for_calls(calls)

@@ -37,7 +37,6 @@ def test_a_worker_told_to_leave_with_200_calls_in_flight_is_out_within_its_grace
 ) -> None:
     assert recovery.told_to_leave(server, calls=200, grace_seconds=2.0) <= 2.0 + 5
     server.gemini.set_faults()
-    server.may_lose(200)  # the calls that were broken off after the grace, should Google have answered them
     server.start(1)
     server.wait_until_all_done()
     server.audit()
