@@ -69,7 +69,13 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("deed", EXPECTED)
+OFTEN = {"MemoryError", "SystemExit", "segfault"}
+"""Of the kinds above, those that every run of the tests tries."""
+
+
+@pytest.mark.parametrize(
+    "deed", [deed if deed in OFTEN else pytest.param(deed, marks=pytest.mark.long) for deed in EXPECTED]
+)
 def test_f10_decoding_that_breaks_fails_its_item_with_a_reason_and_the_worker_works_on(bench: Bench, deed: str) -> None:
     assert set(EXPECTED) == {*RAISED, *DEEDS}
     paths = named(bench, *[deed, "good"] * TIMES)
@@ -86,7 +92,7 @@ def test_f10_decoding_that_breaks_fails_its_item_with_a_reason_and_the_worker_wo
         assert path.name in str(job.error_message)
 
 
-@pytest.mark.parametrize("where", ["ask", "check", "assemble"])
+@pytest.mark.parametrize("where", ["ask", "check", pytest.param("assemble", marks=pytest.mark.long)])
 @pytest.mark.parametrize("clips", ["good", "three_clips"], ids=["one_clip", "three_clips"])
 def test_f10_code_that_breaks_beside_a_call_fails_its_job_keeps_the_bill_and_the_worker_works_on(
     bench: Bench, clips: str, where: str, monkeypatch: pytest.MonkeyPatch

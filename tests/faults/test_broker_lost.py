@@ -189,7 +189,7 @@ def test_f3_a_broker_behind_a_silent_partition_is_given_up_and_found_again(
         assert server.audit().states == {"succeeded": JOBS + 20 + more}
 
 
-@pytest.mark.parametrize("spoilt", [full, read_only])
+@pytest.mark.parametrize("spoilt", [full, pytest.param(read_only, marks=pytest.mark.long)])
 def test_f4_a_worker_survives_a_broker_that_takes_no_writes(
     spoilt: Spoilt, deployment: Deployment, own_redis: RedisServer, pictures: Sequence[Path]
 ) -> None:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.faults.audit import Call
 from tests.faults.books import query, read_books
 from tests.faults.cluster import Cluster
@@ -137,6 +139,7 @@ def test_connections_that_break_and_answers_that_are_none_are_tried_again_until_
         assert found.paid == found.states["succeeded"]
 
 
+@pytest.mark.long
 def test_a_gemini_that_is_gone_for_less_than_the_retries_last_fails_no_job(deployment: Deployment) -> None:
     assert attempts_after_outage(deployment, seconds=0.6, retry_base_seconds=2.0, retry_max_seconds=2.0)["failed"] == 0
 

@@ -78,6 +78,7 @@ def _kill(cluster: Cluster, pid: int) -> str:
     raise AssertionError(f"process {pid} is none of ours")
 
 
+@pytest.mark.long
 def test_f10_decoders_killed_again_and_again_at_work_cost_their_items_a_try_and_nothing_else(
     server: Cluster, tmp_path: Path
 ) -> None:

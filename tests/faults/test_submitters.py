@@ -143,6 +143,7 @@ def is_repeated_well(submitter: Person, url: str, media: Path) -> None:
     assert query(url, "SELECT count(*) AS n FROM batch")[0]["n"] == 1
 
 
+@pytest.mark.long
 def test_a_submitter_killed_before_its_commit_has_stored_nothing_and_its_command_can_be_repeated(
     submitter: Person, way: Proxy, url: str, media: Path
 ) -> None:

@@ -166,6 +166,7 @@ def test_f17_a_sweeper_that_vanishes_in_its_transaction_keeps_its_jobs_no_longer
     assert server.audit().states == {"succeeded": 60}
 
 
+@pytest.mark.long
 def test_f17_five_sweepers_at_once_count_each_loss_once(server: Cluster) -> None:
     server.gemini.set_faults([SLOW])
     victim, *_ = server.start(5, concurrency=4)

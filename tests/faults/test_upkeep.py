@@ -175,6 +175,7 @@ def test_workers_go_on_while_the_database_is_brought_up_to_date_again_and_again(
     assert server.audit().states == {"succeeded": 150}
 
 
+@pytest.mark.long
 def test_workers_go_on_when_the_database_gets_a_column_of_a_newer_version_and_older_ones_that_start_say_so(
     server: Cluster, tmp_path: Path
 ) -> None:
