@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from models.database import DatabaseUnavailableError
 from models.store.submit import NewBatch
 from tests.acceptance.people import make_pictures
 from tests.faults import recovery
@@ -180,7 +181,10 @@ def _live(ground: Ground, made: Cluster, size: Size) -> tuple[Log, Weather]:
 def _urgent(made: Cluster) -> float:
     """A few pictures of higher priority: how long until they are done."""
     begun = time.monotonic()
-    ids = made.submit(URGENT, priority=10, reuse=False)
+    try:
+        ids = made.submit(URGENT, priority=10, reuse=False)
+    except DatabaseUnavailableError:  # its pooled connections did not survive the weather: a person tries again
+        ids = made.submit(URGENT, priority=10, reuse=False)
     wanted = ", ".join(f"'{job_id.removeprefix('job_')}'" for job_id in ids)
     done = f"SELECT count(*) AS done FROM job WHERE id IN ({wanted}) AND finished_at IS NOT NULL"
     made.wait(
