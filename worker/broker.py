@@ -1,4 +1,4 @@
-"""The Celery app and its tasks; nothing else imports Celery.
+"""The Celery tasks, and a worker that Celery drives; Celery is imported here and in `broker_app`, nowhere else.
 
 A message carries job ids and nothing else, and is only a hint: losing, repeating, delaying or forging it changes nothing,
 because a claim in SQL decides who runs a job. So a message is acknowledged on receipt, and no retry, ETA, result or

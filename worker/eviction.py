@@ -20,9 +20,8 @@ def eviction_policy(broker_url: str) -> str | None:
         with redis.Redis.from_url(
             broker_url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=once
         ) as client:
-            policy = str(
-                client.info("memory").get("maxmemory_policy", "")
-            )  # CONFIG GET is often forbidden, INFO is not
+            # CONFIG GET is often forbidden, INFO is not.
+            policy = str(client.info("memory").get("maxmemory_policy", ""))
     except (redis.RedisError, ValueError, TypeError):
         return None
     return policy if policy and policy != "noeviction" else None
