@@ -4,7 +4,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /app/venv
 # Dependencies first: this layer changes only when the lock does.
 COPY requirements.lock /src/
-RUN /app/venv/bin/python -m pip install --require-hashes --requirement /src/requirements.lock
+RUN /app/venv/bin/python -m pip install --no-deps --require-hashes --requirement /src/requirements.lock
 COPY . /src
 RUN /app/venv/bin/python -m pip install --no-deps --no-build-isolation /src
 

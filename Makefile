@@ -63,14 +63,14 @@ clean: ## Remove all that was made here, the data of the embedded mode excepted
 
 .venv/ready: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing mediascribe into .venv ..."
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
 	@$(PROJECT)
 	@touch $@
 
 # The development lock holds all that the other one holds, in the same versions.
 .venv/ready-dev: requirements-dev.lock requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing mediascribe and its development tools into .venv ..."
-	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
 	@$(PROJECT)
 	@touch .venv/ready $@
 
