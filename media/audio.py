@@ -6,6 +6,7 @@ the recording's own clock, on which its sound may begin later than zero. The sou
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,23 @@ class RecordingLimits:
     """What two clips share where no pause was found."""
     silence_dbfs: float = -50.0
     """What is not louder than this is no sound."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoundWish:
+    """What of the sound is wanted."""
+
+    track: int | str | None = None
+    """Which sound track of a film: its number from 1, or its language (`de`, `ger`); None is the one meant to be played."""
+    channels: Literal["mix", "separate"] = "mix"
+    """One transcript of all channels mixed, or one of each channel, on one clock."""
+    overlaps_always: bool = False
+    """Clips overlap at pauses too, so that voices can be told to be the same on both sides."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """Where one portion of a long recording ended and the next one begins."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gemini.abilities import generation_of
 from gemini.question import Call, Question
-from media.audio import RecordingLimits
+from media.audio import Position, RecordingLimits
 from media.image import PictureLimits
 from media.sniff import Family
 from models.failures import Failure, FailureCode, FailureError, failure
@@ -38,6 +39,11 @@ class Clip:
     end_seconds: float = 0.0
     overlap_seconds: float = 0.0
     """How much of the clip before it this one repeats."""
+    channel: int | None = None
+    """Which channel of the recording it holds, from 1; None where it holds all of them."""
+    sounds: tuple[tuple[float, float], ...] = ()
+    """Where in the clip there is sound: from and to, in seconds from its start."""
+    size_bytes: int = 0
     data: bytes | None = None
     path: str | None = None
 
@@ -54,6 +60,8 @@ class Prepared:
     clips: tuple[Clip, ...]
     facts: Mapping[str, Any]
     """JSON-ready: width and height of a picture; duration and channels of a recording; degraded."""
+    rest: Position | None = None
+    """Where the next portion begins; None where these are the last clips."""
 
 
 class Options(BaseModel):
@@ -69,6 +77,19 @@ class Options(BaseModel):
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preparation:
+    """How a media item is to be made ready."""
+
+    limits: MediaLimits
+    options: Options
+    model: str
+    """What is sent depends on what the model makes use of."""
+    begin: Position | None = None
+    """Where an earlier portion of a long recording ended; None is the beginning."""
+
+
 Answer = Mapping[str, Any]
 """A checked answer of one clip, JSON-ready."""
 
@@ -82,8 +103,8 @@ class Kind(Generic[OptionsT]):
     """Rises when the same options ask a different question, so that stored answers of the old one are not used."""
     family: Family
     options: type[OptionsT]
-    prepare: Callable[[str, str, MediaLimits], Prepared]
-    """(path of the item, folder for clips, limits) in a decoding process; importable by name. Raises FailureError."""
+    prepare: Callable[[str, str, Preparation], Prepared]
+    """(path of the item, folder for clips, how) in a decoding process; importable by name. Raises FailureError."""
     ask: Callable[[Clip, OptionsT, str], Question]
     """The question about a clip for a model."""
     check: Callable[[Clip, Call, OptionsT], Answer | Failure]
@@ -121,7 +142,7 @@ def thinking_level(model: str) -> str | None:
 
     Only the generations that take `thinking_level` get one (gemini-2.5 takes a budget instead).
     """
-    return "MINIMAL" if model.startswith("gemini-3") else None
+    return "MINIMAL" if generation_of(model).thinking == "level" else None
 
 
 def clean_text(text: str) -> str:

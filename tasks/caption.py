@@ -11,7 +11,7 @@ from gemini.question import Attachment, Call, Question
 from media.image import prepare_picture
 from media.sniff import Family
 from models.failures import Failure, FailureCode, failure
-from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared, clean_text, thinking_level
+from tasks.base import Answer, Clip, Kind, Options, Preparation, Prepared, clean_text, thinking_level
 
 SYSTEM = (
     "You describe pictures for a catalogue and for people who cannot see them. Say only what is visible. Name no person "
@@ -60,9 +60,9 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
 }
 
 
-def prepare(path: str, folder: str, limits: MediaLimits) -> Prepared:  # noqa: ARG001 - a picture needs no folder
+def prepare(path: str, folder: str, how: Preparation) -> Prepared:  # noqa: ARG001 - a picture needs no folder
     """The picture, upright and in a form that Gemini takes."""
-    picture = prepare_picture(path, limits.picture)
+    picture = prepare_picture(path, how.limits.picture)
     facts = {"width": picture.width, "height": picture.height, "degraded": picture.degraded}
     return Prepared(clips=(Clip(index=0, mime_type=picture.mime_type, data=picture.data),), facts=facts)
 

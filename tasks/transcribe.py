@@ -13,7 +13,7 @@ from gemini.question import Attachment, Call, Question
 from media.audio import prepare_recording
 from media.sniff import Family
 from models.failures import Failure, FailureCode, failure
-from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared, clean_text, thinking_level
+from tasks.base import Answer, Clip, Kind, Options, Preparation, Prepared, clean_text, thinking_level
 from tasks.stitch import ClipAnswer, Segment, believable, stitch
 
 SYSTEM = (
@@ -67,9 +67,9 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
 }
 
 
-def prepare(path: str, folder: str, limits: MediaLimits) -> Prepared:
+def prepare(path: str, folder: str, how: Preparation) -> Prepared:
     """The recording as clips of 16 kHz mono FLAC in the folder; what is silent is left out."""
-    recording = prepare_recording(path, folder, limits.recording)
+    recording = prepare_recording(path, folder, how.limits.recording)
     clips = tuple(
         Clip(
             index=clip.index, mime_type=clip.mime_type, start_seconds=clip.start_seconds, end_seconds=clip.end_seconds,

@@ -21,7 +21,18 @@ from media.source import LocalFile, open_local
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
-from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared, hash_clip, hash_question, read_options
+from tasks.base import (
+    Answer,
+    Clip,
+    Kind,
+    MediaLimits,
+    Options,
+    Preparation,
+    Prepared,
+    hash_clip,
+    hash_question,
+    read_options,
+)
 from tasks.registry import find_kind
 from worker.booking import call_record
 from worker.containment import contained
@@ -133,8 +144,9 @@ async def prepare(work: Work, tools: Tools) -> None:
     assert work.file is not None
     if work.kind.family is Family.RECORDING:
         work.folder = Path(tempfile.mkdtemp(prefix=f"{work.job.id}-", dir=tools.scratch))
+    how = Preparation(limits=tools.limits, options=work.options, model=work.job.model)
     decoding = tools.sandbox.submit(
-        work.kind.prepare, str(work.file.path), str(work.folder or ""), tools.limits,
+        work.kind.prepare, str(work.file.path), str(work.folder or ""), how,
         timeout_seconds=tools.settings.decoder_timeout_seconds,
     )  # fmt: skip
     work.prepared = await asyncio.wrap_future(decoding)

@@ -137,7 +137,7 @@ def check_gemini(loaded: LoadedSettings) -> Finding:
 def check_codecs(settings: Settings) -> Finding:
     """Do pictures and sound of the common kinds decode, in a decoding process as it is used at work?"""
     from media.sandbox import Sandbox, SandboxLimits
-    from tasks.base import MediaLimits
+    from tasks.base import MediaLimits, Preparation, read_options
     from tasks.registry import KINDS
     from worker.doctor_samples import samples
 
@@ -147,7 +147,8 @@ def check_codecs(settings: Settings) -> Finding:
         for (kind, name), data in samples().items():
             path = Path(folder) / name
             path.write_bytes(data)
-            arguments = (str(path), folder, MediaLimits())
+            how = Preparation(limits=MediaLimits(), options=read_options(KINDS[kind], {}), model=settings.model)
+            arguments = (str(path), folder, how)
             begun[name] = sandbox.submit(KINDS[kind].prepare, *arguments, timeout_seconds=CODEC_SECONDS)
         failed = [f"{name}: {error}" for name, future in begun.items() if (error := future.exception()) is not None]
         sandbox.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 from gemini.question import Call, Question
 from models.failures import Failure
-from tasks.base import Answer, Clip, Kind, MediaLimits, Prepared
+from tasks.base import Answer, Clip, Kind, Preparation, Prepared
 from tasks.caption import CAPTION, CaptionOptions
 
 NAME = "hostile"
@@ -72,14 +72,14 @@ DEEDS: Mapping[str, Callable[[], None]] = {
 RAISED = ("MemoryError", "SystemExit", "KeyboardInterrupt", "RecursionError")
 
 
-def prepare(path: str, folder: str, limits: MediaLimits) -> Prepared:
+def prepare(path: str, folder: str, how: Preparation) -> Prepared:
     """The picture, unless its name says otherwise."""
     deed = Path(path).name.partition("-")[0]
     if deed in RAISED:
         raise_it(deed)
     if deed in DEEDS:
         DEEDS[deed]()
-    prepared = CAPTION.prepare(path, folder, limits)
+    prepared = CAPTION.prepare(path, folder, how)
     (clip,) = prepared.clips
     count = 3 if deed == "three_clips" else 1
     return Prepared(clips=tuple(replace(clip, index=index) for index in range(count)), facts=prepared.facts)

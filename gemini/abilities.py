@@ -1,0 +1,105 @@
+"""What a model takes and makes use of, by the dated table `abilities.toml`: pictures, thinking, transcription.
+
+A model that no row names is taken for one of the newest generation there is: names move faster than programs.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+
+class Detail(StrEnum):
+    """How closely a picture is looked at; more costs more tokens."""
+
+    LOW = "low"
+    """What is to be seen, in broad strokes."""
+    MEDIUM = "medium"
+    """A good caption, and lettering of ordinary size."""
+    HIGH = "high"
+    """Small print."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureAbility:
+    """How a generation looks at a picture at one level of detail."""
+
+    resolution: str
+    """`generationConfig.mediaResolution`."""
+    tokens: int
+    """What the picture costs, at most."""
+    max_pixels: int
+    """Width times height that the tokens can see; more is thrown away there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generation:
+    """What the models of one generation have in common."""
+
+    prefix: str
+    source: str
+    thinking: str
+    """`level` or `budget`: which of the two ways to ask for less thinking it takes."""
+    picture: Mapping[Detail, PictureAbility]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transcriber:
+    """A model made for transcription, and what one call to it may hold."""
+
+    model: str
+    source: str
+    max_seconds: float
+    max_seconds_with_times: float
+    """With speakers or with word times."""
+    max_speakers: int
+    max_vocabulary: int
+    best_vocabulary: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Abilities:
+    """The whole table."""
+
+    generations: tuple[Generation, ...]
+    """Oldest first."""
+    transcribers: Mapping[str, Transcriber]
+
+
+@cache
+def abilities() -> Abilities:
+    """The table, read once a process."""
+    table = tomllib.loads(Path(__file__).with_name("abilities.toml").read_text("utf-8"))
+    return Abilities(
+        generations=tuple(_generation(row) for row in table["generation"]),
+        transcribers={row["model"]: Transcriber(**row) for row in table["transcriber"]},
+    )
+
+
+def generation_of(model: str) -> Generation:
+    """The generation that the model's name begins with; the newest for a name that is not known."""
+    known = abilities().generations
+    return next((row for row in known if model.removeprefix("models/").startswith(row.prefix)), known[-1])
+
+
+def picture_ability(model: str, detail: Detail) -> PictureAbility:
+    """How the model looks at a picture at this level of detail."""
+    return generation_of(model).picture[detail]
+
+
+def transcriber(model: str) -> Transcriber | None:
+    """The model as a dedicated transcriber; None where it is a general model."""
+    return abilities().transcribers.get(model.removeprefix("models/"))
+
+
+def _generation(row: Mapping[str, object]) -> Generation:
+    pictures = row["picture"]
+    assert isinstance(pictures, Mapping)
+    return Generation(
+        prefix=str(row["prefix"]),
+        source=str(row["source"]),
+        thinking=str(row["thinking"]),
+        picture={detail: PictureAbility(**pictures[detail]) for detail in Detail},
+    )
