@@ -103,6 +103,7 @@ class GeminiClient:
             model=model,
             model_version=reply.model_version,
             text=reply.text,
+            heard=reply.heard,
             failure=failure_of_reply(reply, model=model),
             usage=reply.usage,
             http_status=200,

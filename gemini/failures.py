@@ -184,7 +184,7 @@ def failure_of_text(body: str, *, model: str, secrets: Iterable[str] = ()) -> Fa
 
 
 def failure_of_reply(reply: Reply, *, model: str) -> Failure | None:
-    """Why this answer cannot be used; None where it is complete and has text."""
+    """Why this answer cannot be used; None where it is complete and has text, written or heard."""
     reason = _failure_of_ending(reply, model)
     if reason is None:
         return None
@@ -205,7 +205,7 @@ def _failure_of_ending(reply: Reply, model: str) -> Failure | None:
     if finish not in {"STOP", ""}:
         code, what = FINISH_REASONS.get(finish, _UNUSABLE)
         return failure(code, f"{model} {what} ({finish}).")
-    if not (reply.text or "").strip():
+    if not (reply.heard or (reply.text or "").strip()):
         return failure(FailureCode.GEMINI_EMPTY, f"{model} answered without any text. {TRY_LATER}")
     if not finish:  # text, but nobody says that it is all of it
         return failure(FailureCode.GEMINI_INVALID_OUTPUT, f"{model} did not say that it had finished. {TRY_LATER}")

@@ -12,27 +12,56 @@ from models.failures import Failure
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attachment:
-    """One picture or clip that goes inside the request."""
+    """One picture or clip that goes inside the request: its bytes, or the file that holds them and is read when sent."""
 
-    data: bytes = field(repr=False)
     mime_type: str
+    data: bytes | None = field(default=None, repr=False)
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError unless exactly one of `data` and `path` is given."""
+        if (self.data is None) == (self.path is None):
+            raise ValueError("an attachment has either data or a path")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transcription:
+    """What is asked of a model made for transcription, which takes no instructions in words."""
+
+    language_codes: tuple[str, ...] = ()
+    """BCP 47 tags of the languages that may be spoken; empty lets the model find out."""
+    vocabulary: tuple[str, ...] = ()
+    """Names and terms to listen for."""
+    words: bool = False
+    """Tell when each word is spoken."""
+    speakers: bool = False
+    """Tell who speaks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """One request: attachments first, then the prompt, answered as JSON of a given shape."""
+    """One request: attachments first, then the prompt, answered as JSON of a given shape.
+
+    With a `transcription` it is one for a model made for that: the attachment alone is sent, and what belongs to a
+    prompt (`system`, `prompt`, `answer_schema`, `temperature`, `max_output_tokens`, `thinking_level`,
+    `media_resolution`) is left out.
+    """
 
     model: str
-    system: str
-    prompt: str
+    system: str = ""
+    prompt: str = ""
     attachments: tuple[Attachment, ...] = ()
-    answer_schema: Mapping[str, object]
+    answer_schema: Mapping[str, object] = field(default_factory=dict)
     """JSON schema that the answer must follow."""
+    transcription: Transcription | None = None
+    """The answer comes as `Call.heard`; None asks a general model, which answers with `Call.text`."""
     temperature: float = 0.0
-    max_output_tokens: int
+    max_output_tokens: int = 8_192
     """Limit for thinking and answer together."""
     thinking_level: str | None = None
     """`minimal`, `low`, `medium`, `high`; None leaves it to the model."""
+    media_resolution: str | None = None
+    """`MEDIA_RESOLUTION_LOW` and so on; None leaves it to the model."""
     seed: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     """Shown in Google's billing: at most 63 characters of `[a-z0-9_-]` each."""
@@ -60,8 +89,32 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HeardWord:
+    """A word and when it was spoken, in seconds from the start of the clip; None where the model gave no time."""
+
+    word: str
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeardPart:
+    """A stretch of speech as a model made for transcription heard it; what it did not tell is None or empty."""
+
+    text: str
+    language: str | None = None
+    """BCP 47 tag."""
+    speaker: str | None = None
+    """A label that holds within this call: `spk_1`."""
+    start: float | None = None
+    """Seconds from the start of the clip, as the model says; neither ordered nor within the clip for sure."""
+    end: float | None = None
+    words: tuple[HeardWord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """The outcome of one request. Exactly one of a complete `text` and a `failure` decides what follows."""
+    """The outcome of one request. A `failure`, or else a complete answer: `text`, or `heard` of a transcription."""
 
     model: str
     """The name that was asked for."""
@@ -69,6 +122,8 @@ class Call:
     """The model that answered; it can differ, and then its price applies."""
     text: str | None = None
     """The answer; kept with a failure too, where part of one came."""
+    heard: tuple[HeardPart, ...] | None = None
+    """The answer of a model made for transcription, in its order; never empty; kept with a failure too."""
     failure: Failure | None = None
     usage: Usage | None = None
     http_status: int | None = None

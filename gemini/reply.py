@@ -6,15 +6,18 @@ https://ai.google.dev/api/generate-content and google/rpc/error_details.proto.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from gemini.question import Usage
+from gemini.question import HeardPart, HeardWord, Usage
 from gemini.text import storable
 
 _MAX_DIGITS = 15  # more is no count of tokens
 _MOST_TOKENS = 10**12
+_MOST_SECONDS = 10**6
+_DURATION = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?s?")
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -25,6 +28,8 @@ class Reply:
 
     text: str | None
     """The text parts joined, thoughts left out; None where there is none."""
+    heard: tuple[HeardPart, ...] | None
+    """The parts that a model made for transcription heard; None where there is none."""
     finish_reason: str | None
     block_reason: str | None
     usage: Usage | None
@@ -68,8 +73,10 @@ def is_answer(body: object) -> bool:
 def read_reply(body: Json) -> Reply:
     """The first candidate, the prompt's verdict and the usage of an answer."""
     candidate = next(_objects(body.get("candidates")), {})
+    parts = [part for part in _objects(_object(candidate.get("content")).get("parts")) if not part.get("thought")]
     return Reply(
-        text=_joined_text(candidate),
+        text="".join(text for part in parts if (text := _text(part.get("text")))) or None,
+        heard=tuple(heard for part in parts if (heard := _heard(part.get("audioTranscription")))) or None,
         finish_reason=_name(candidate.get("finishReason"), most=50),
         block_reason=_text(_object(body.get("promptFeedback")).get("blockReason")),
         usage=_usage(body.get("usageMetadata")),
@@ -99,10 +106,37 @@ def read_error(http_status: int, body: str | bytes, headers: Mapping[str, str]) 
     )
 
 
-def _joined_text(candidate: Json) -> str | None:
-    parts = _objects(_object(candidate.get("content")).get("parts"))
-    texts = [text for part in parts if not part.get("thought") and (text := _text(part.get("text")))]
-    return "".join(texts) or None
+def _heard(value: object) -> HeardPart | None:
+    """A `Transcription`; None where it has no text, as on silence."""
+    part = _object(value)
+    words = tuple(_heard_words(part.get("words")))
+    text = _text(part.get("text")) or ""
+    text = text if text.strip() else " ".join(word.word for word in words)
+    if not text:
+        return None
+    return HeardPart(
+        text=text,
+        language=_name(part.get("languageCode"), most=50),
+        speaker=_name(part.get("speakerLabel"), most=50),
+        start=_seconds(part.get("startOffset")),
+        end=_seconds(part.get("endOffset")),
+        words=words,
+    )
+
+
+def _heard_words(value: object) -> Iterator[HeardWord]:
+    for row in _objects(value):
+        if word := _text(row.get("word")):
+            yield HeardWord(word=word, start=_seconds(row.get("startOffset")), end=_seconds(row.get("endOffset")))
+
+
+def _seconds(value: object) -> float | None:
+    """A `Duration` as proto-JSON writes it, `1.250s`, or a plain number; None for what is no time in a recording."""
+    if isinstance(value, str):
+        value = float(value.removesuffix("s")) if _DURATION.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _MOST_SECONDS else None
 
 
 def _usage(value: object) -> Usage | None:

@@ -6,18 +6,21 @@ own typed objects, which saves a fifth of the CPU of a call. Names are the camel
 """
 
 from base64 import b64encode
+from pathlib import Path
 
-from gemini.question import Attachment, Question
+from gemini.question import Attachment, Question, Transcription
 
 
 def request_body(question: Question) -> dict[str, object]:
     """The whole body of the request: attachments before the prompt, as Google advises for one medium and one text."""
     parts: list[dict[str, object]] = [_inline(attachment) for attachment in question.attachments]
+    if question.transcription is None:
+        parts.append({"text": question.prompt})
     body: dict[str, object] = {
-        "contents": [{"role": "user", "parts": [*parts, {"text": question.prompt}]}],
+        "contents": [{"role": "user", "parts": parts}],
         "generationConfig": _generation_config(question),
     }
-    if question.system:
+    if question.system and question.transcription is None:
         body["systemInstruction"] = {"parts": [{"text": question.system}]}
     if question.labels:
         body["labels"] = dict(question.labels)
@@ -25,18 +28,40 @@ def request_body(question: Question) -> dict[str, object]:
 
 
 def _inline(attachment: Attachment) -> dict[str, object]:
-    return {"inlineData": {"mimeType": attachment.mime_type, "data": b64encode(attachment.data).decode("ascii")}}
+    data = attachment.data if attachment.data is not None else Path(attachment.path or "").read_bytes()
+    return {"inlineData": {"mimeType": attachment.mime_type, "data": b64encode(data).decode("ascii")}}
 
 
 def _generation_config(question: Question) -> dict[str, object]:
+    if question.transcription is not None:
+        config: dict[str, object] = {"audioTranscriptionConfig": _transcription_config(question.transcription)}
+    else:
+        config = _prompted_config(question)
+    if question.seed is not None:
+        config["seed"] = question.seed
+    return config
+
+
+def _prompted_config(question: Question) -> dict[str, object]:
     config: dict[str, object] = {
         "temperature": question.temperature,
         "maxOutputTokens": question.max_output_tokens,
         "responseMimeType": "application/json",
         "responseJsonSchema": dict(question.answer_schema),
     }
-    if question.seed is not None:
-        config["seed"] = question.seed
     if question.thinking_level is not None:
         config["thinkingConfig"] = {"thinkingLevel": question.thinking_level.upper()}
+    if question.media_resolution is not None:
+        config["mediaResolution"] = question.media_resolution
     return config
+
+
+def _transcription_config(transcription: Transcription) -> dict[str, object]:
+    """Only what is asked for."""
+    config: dict[str, object] = {
+        "languageCodes": list(transcription.language_codes),
+        "customVocabulary": list(transcription.vocabulary),
+        "wordTimestamp": transcription.words,
+        "diarization": transcription.speakers,
+    }
+    return {name: value for name, value in config.items() if value}

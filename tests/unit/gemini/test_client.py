@@ -4,13 +4,14 @@ import asyncio
 import socket
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from gemini.client import GeminiClient
 from gemini.connection import Connection
-from gemini.question import Call, Usage
+from gemini.question import Attachment, Call, Question, Usage
 from models.failures import FailureCode
 from tests.unit.gemini import scripted
 from tests.unit.gemini.asking import QUESTION, ask, everything_said, with_client
@@ -66,6 +67,28 @@ def test_the_request_says_all_that_the_question_says_and_nothing_else() -> None:
             "thinkingConfig": {"thinkingLevel": "LOW"},
         },
     }
+
+
+def test_a_question_sends_only_what_it_sets() -> None:
+    question = Question(model="m", prompt="p", seed=0, temperature=0.7, media_resolution="MEDIA_RESOLUTION_LOW")
+    _, (request,) = ask(http(200, answer()), replace(question, timeout_seconds=20))
+    assert request.json() == {
+        "contents": [{"role": "user", "parts": [{"text": "p"}]}],
+        "generationConfig": {
+            "temperature": 0.7,
+            "maxOutputTokens": 8192,
+            "seed": 0,
+            "responseMimeType": "application/json",
+            "responseJsonSchema": {},
+            "mediaResolution": "MEDIA_RESOLUTION_LOW",
+        },
+    }
+
+
+@pytest.mark.parametrize("given", [{}, {"data": b"x", "path": "x"}])
+def test_an_attachment_is_either_bytes_or_a_file(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="either data or a path"):
+        Attachment(mime_type="image/png", **given)
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.5, "10"), (10, "10"), (20.5, "21"), (600, "600")])
