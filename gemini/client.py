@@ -15,12 +15,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from gemini.attached import Marks, sent_in_place
 from gemini.connection import Connection, connection_from_environment
 from gemini.exceptions import failure_of_exception
 from gemini.failures import failure_of_error, failure_of_reply, failure_of_text
 from gemini.question import Call, Question
 from gemini.reply import is_answer, parse_json, read_error, read_reply
-from gemini.request import request_body
+from gemini.request import marks_of, request_body
 from models.failures import Failure
 
 if TYPE_CHECKING:
@@ -67,11 +68,13 @@ class GeminiClient:
     async def ask(self, question: Question) -> Call:
         """Sends the question once and says how it ended; never raises, except when it is cancelled."""
         started = time.perf_counter()
+        marks = marks_of(question)
         try:
-            async with asyncio.timeout(question.timeout_seconds):
-                response = await self._genai.aio.models.generate_content(
-                    model=question.model, contents=".", config=_config(question)
-                )
+            with sent_in_place(marks):
+                async with asyncio.timeout(question.timeout_seconds):
+                    response = await self._genai.aio.models.generate_content(
+                        model=question.model, contents=".", config=_config(question, marks)
+                    )
             reply = response.sdk_http_response
             call = self._call_of_reply(question.model, (reply and reply.body) or "", (reply and reply.headers) or {})
         except Exception as error:  # noqa: BLE001  (a paid call must end as a value whatever happens)
@@ -146,12 +149,14 @@ def _http_options(connection: Connection, http: "httpx2.AsyncClient") -> "genai.
     )
 
 
-def _config(question: Question) -> "GenerateContentConfig":
+def _config(question: Question, marks: Marks) -> "GenerateContentConfig":
     """Everything of substance is in `extra_body`; the rest switches off what the SDK would do by itself."""
     from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, HttpOptions
 
     return GenerateContentConfig(
-        http_options=HttpOptions(timeout=_milliseconds(question.timeout_seconds), extra_body=request_body(question)),
+        http_options=HttpOptions(
+            timeout=_milliseconds(question.timeout_seconds), extra_body=request_body(question, marks)
+        ),
         automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
         automatic_continuation=False,
         should_return_http_response=True,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from gemini.attached import AttachmentError
 from gemini.failures import TRY_LATER
 from gemini.redaction import one_line
 from models.failures import Failure, FailureCode, Nature, failure
@@ -81,6 +82,9 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
             code=FailureCode.GEMINI_REJECTED,
             words="the request cannot be built",
             advice="Check the model's name and the options.",
+        ),
+        ExceptionRule(
+            types=(AttachmentError,), code=FailureCode.INTERNAL, words="the prepared file could not be sent whole"
         ),
         ExceptionRule(types=(Exception,), code=FailureCode.INTERNAL, words="something unforeseen happened"),
     )

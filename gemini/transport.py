@@ -4,13 +4,18 @@ Why not one pool: httpcore2 walks every connection of a pool twice a request and
 Measured with calls of half a second, one pool costs 0.56 ms of CPU a call at 32 calls in flight, 1.3 ms at 200 and
 7.5 ms at 1,000. The connection that was used last is used next, so that a steady stream of calls opens none and
 keeps no more warm than it needs.
+
+Attachments are put into the request here, a block at a time (`gemini.attached`).
 """
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
+
+from gemini.attached import AttachedBody, attached_body
 
 KEEPALIVE_SECONDS = 120.0
 
@@ -38,7 +43,13 @@ class SpreadTransport(httpx2.AsyncBaseTransport):
         self._next_shared = 0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One request, sent once; its place is free again when the body was read or dropped."""
+        """One request, sent once; its place is free again when the body was read or dropped.
+
+        Raises:
+            AttachmentError: a file to send is not there or not what it was; the request was not sent, or not to its end.
+
+        """
+        _put_attachments_in(request)
         if not self._free:
             return await self._shared().handle_async_request(request)
         chosen = self._free.pop()
@@ -59,6 +70,25 @@ class SpreadTransport(httpx2.AsyncBaseTransport):
         """Closes every pool."""
         for pool in self._pools:
             await pool.aclose()
+
+
+def _put_attachments_in(request: httpx2.Request) -> None:
+    """Gives the request its true body and the length of that: Google's front end takes no chunks."""
+    if (body := attached_body(request.content)) is not None:
+        request.stream = _Blocks(body)
+        request.headers["content-length"] = str(body.size_bytes)
+
+
+class _Blocks(httpx2.AsyncByteStream):
+    """A body with attachments, for the HTTP client to send."""
+
+    def __init__(self, body: AttachedBody) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with closing(self._body.blocks()) as blocks:  # and so the file, also where sending ends early
+            for block in blocks:
+                yield block
 
 
 class _Released(httpx2.AsyncByteStream):
