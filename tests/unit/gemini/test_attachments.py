@@ -116,10 +116,11 @@ def test_calls_that_take_turns_keep_their_own_attachments() -> None:
         assert body is not None
         return sent(body)
 
-    async def both() -> list[bytes]:
-        return await asyncio.gather(call(b"\x00\x00\x00"), call(b"\xff\xff\xff"))
+    async def both() -> tuple[bytes, bytes]:
+        first, second = await asyncio.gather(call(b"\x00\x00\x00"), call(b"\xff\xff\xff"))
+        return first, second
 
-    assert asyncio.run(both()) == [b"a AAAA b", b"a //// b"]
+    assert asyncio.run(both()) == (b"a AAAA b", b"a //// b")
 
 
 def test_a_request_outside_of_a_call_is_sent_as_it_is() -> None:
