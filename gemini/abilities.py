@@ -1,4 +1,4 @@
-"""What a model takes and makes use of, by the dated table `abilities.toml`: pictures, thinking, transcription.
+"""What a model takes and makes use of, by the dated table `abilities.toml`: pictures, sound, thinking, transcription.
 
 A model that no row names is taken for one of the newest generation there is: names move faster than programs.
 """
@@ -35,6 +35,14 @@ class PictureAbility:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AudioAbility:
+    """What a second of sound counts; Google's pages do not agree, so the truth lies between the two."""
+
+    least_tokens: float
+    most_tokens: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Generation:
     """What the models of one generation have in common."""
 
@@ -42,6 +50,7 @@ class Generation:
     source: str
     thinking: str
     """`level` or `budget`: which of the two ways to ask for less thinking it takes."""
+    audio: AudioAbility
     picture: Mapping[Detail, PictureAbility]
 
 
@@ -51,12 +60,16 @@ class Transcriber:
 
     model: str
     source: str
+    audio: AudioAbility
     max_seconds: float
     max_seconds_with_times: float
     """With speakers or with word times."""
     max_speakers: int
     max_vocabulary: int
     best_vocabulary: int
+    """More terms than these, and it hears them where they are not."""
+    vocabulary_with_times: bool
+    """May a vocabulary be given together with speakers or word times? Where not, the request is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +87,9 @@ def abilities() -> Abilities:
     table = tomllib.loads(Path(__file__).with_name("abilities.toml").read_text("utf-8"))
     return Abilities(
         generations=tuple(_generation(row) for row in table["generation"]),
-        transcribers={row["model"]: Transcriber(**row) for row in table["transcriber"]},
+        transcribers={
+            row["model"]: Transcriber(**{**row, "audio": AudioAbility(**row["audio"])}) for row in table["transcriber"]
+        },
     )
 
 
@@ -89,17 +104,24 @@ def picture_ability(model: str, detail: Detail) -> PictureAbility:
     return generation_of(model).picture[detail]
 
 
+def audio_ability(model: str) -> AudioAbility:
+    """What a second of sound counts with this model."""
+    return (transcriber(model) or generation_of(model)).audio
+
+
 def transcriber(model: str) -> Transcriber | None:
     """The model as a dedicated transcriber; None where it is a general model."""
     return abilities().transcribers.get(model.removeprefix("models/"))
 
 
 def _generation(row: Mapping[str, object]) -> Generation:
-    pictures = row["picture"]
+    pictures, audio = row["picture"], row["audio"]
     assert isinstance(pictures, Mapping)
+    assert isinstance(audio, Mapping)
     return Generation(
         prefix=str(row["prefix"]),
         source=str(row["source"]),
         thinking=str(row["thinking"]),
+        audio=AudioAbility(**audio),
         picture={detail: PictureAbility(**pictures[detail]) for detail in Detail},
     )

@@ -2,7 +2,7 @@
 
 The doors that lead in: an HTTP error (`failure_of_error`), an exception on the way (`gemini.exceptions`), an answer
 that is no answer (`failure_of_reply`, `failure_of_text`). All are pure, and so is the test whether Gemini heard the sound
-(`audio_not_heard`).
+(`audio_not_heard`, `heard_share`).
 
 What a failure asks of the worker:
 
@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 
+from gemini.abilities import audio_ability
 from gemini.question import Usage
 from gemini.quota import QuotaScope, asked_wait_seconds, quota_scope, quota_wait_seconds
 from gemini.redaction import one_line
@@ -218,6 +219,17 @@ def audio_not_heard(usage: Usage | None) -> bool:
     Known only where Gemini gives the breakdown by modality; without one the answer is False.
     """
     return usage is not None and bool(usage.input_by_modality) and usage.input_by_modality.get("AUDIO", 0) == 0
+
+
+def heard_share(usage: Usage | None, *, seconds: float, model: str) -> float | None:
+    """The audio tokens that Gemini counted for so many seconds of sound, as a share of the least that they should count.
+
+    Much below 1, part of the sound was not taken in, and what is said of that part is invented; at 0 all of it. None
+    where Gemini gives no breakdown by modality, or there was no sound.
+    """
+    if usage is None or not usage.input_by_modality or seconds <= 0:
+        return None
+    return usage.input_by_modality.get("AUDIO", 0) / (seconds * audio_ability(model).least_tokens)
 
 
 def _said(error: ErrorReply, secrets: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from gemini.failures import (
     failure_of_error,
     failure_of_reply,
     failure_of_text,
+    heard_share,
 )
 from gemini.question import Usage
 from gemini.redaction import one_line, redact
@@ -112,6 +113,27 @@ def test_a_key_at_the_edge_of_a_shortened_message_is_not_left_in_halves() -> Non
 )
 def test_sound_was_not_heard_where_the_breakdown_shows_none(usage: Usage | None, not_heard: bool) -> None:  # noqa: FBT001
     assert audio_not_heard(usage) is not_heard
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "share"),
+    [
+        ("gemini-3.8-flash", Usage(input_by_modality={"TEXT": 9, "AUDIO": 15_000}), 1.0),
+        ("gemini-3.8-flash", Usage(input_by_modality={"AUDIO": 19_200}), 1.28),
+        ("gemini-2.5-pro", Usage(input_by_modality={"AUDIO": 9_600}), 0.64),
+        ("models/gemini-3.5-transcribe", Usage(input_by_modality={"AUDIO": 7_500}), 0.5),
+        ("gemini-9", Usage(input_by_modality={"AUDIO": 15_000}), 1.0),
+        ("gemini-3.8-flash", Usage(input_by_modality={"TEXT": 900}), 0.0),
+        ("gemini-3.8-flash", Usage(input_tokens=900), None),
+        ("gemini-3.8-flash", None, None),
+    ],
+)
+def test_the_share_of_ten_minutes_that_was_heard(model: str, usage: Usage | None, share: float | None) -> None:
+    assert heard_share(usage, seconds=600.0, model=model) == share
+
+
+def test_of_no_sound_there_is_no_share() -> None:
+    assert heard_share(Usage(input_by_modality={"AUDIO": 1}), seconds=0.0, model="gemini-3.8-flash") is None
 
 
 _JSON = st.recursive(

@@ -25,6 +25,8 @@ MILLION = 1_000_000
         ("models/gemini-3.8-flash", Usage(output_tokens=MILLION), date(2027, 1, 1), "7.50"),
         ("gemini-3.5-flash-lite", Usage(input_tokens=500, output_tokens=120), DAY, "0.00045"),
         ("gemini-3.5-flash", Usage(input_tokens=MILLION, output_tokens=MILLION), DAY, "10.50"),
+        ("gemini-3.5-transcribe", Usage(input_tokens=MILLION, input_by_modality={"AUDIO": MILLION}), DAY, "2.00"),
+        ("gemini-3.5-transcribe", Usage(input_tokens=MILLION, output_tokens=MILLION), DAY, "14.00"),
         ("gemini-2.5-pro", Usage(input_tokens=200_000), DAY, "0.25"),
         ("gemini-2.5-pro", Usage(input_tokens=200_001, output_tokens=MILLION), DAY, "15.5000025"),
         ("gemini-2.5-flash", Usage(input_tokens=3, input_by_modality={"TEXT": 1, "AUDIO": 2}), DAY, "0.0000023"),
