@@ -2,12 +2,13 @@
 
 Gemini adds fields and enum members without notice, sends numbers as strings, leaves out what is empty, and its
 front ends send HTML. Nothing here raises on any of it: what cannot be read is absent. Shapes:
-https://ai.google.dev/api/generate-content and google/rpc/error_details.proto.
+https://ai.google.dev/api/generate-content, https://ai.google.dev/gemini-api/docs/generate-content/transcribe, replies that
+users recorded (router-for-me/CLIProxyAPI#5722) and google/rpc/error_details.proto.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -18,6 +19,9 @@ _MAX_DIGITS = 15  # more is no count of tokens
 _MOST_TOKENS = 10**12
 _MOST_SECONDS = 10**6
 _DURATION = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?s?")
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
+_BLANK_IN_UNSPACED = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
+"""Thai, Lao, Burmese, Khmer, Chinese and Japanese set no blanks between words."""
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -73,10 +77,11 @@ def is_answer(body: object) -> bool:
 def read_reply(body: Json) -> Reply:
     """The first candidate, the prompt's verdict and the usage of an answer."""
     candidate = next(_objects(body.get("candidates")), {})
+    language = _name(_object(candidate.get("speechResult")).get("languageCode"), most=50)
     parts = [part for part in _objects(_object(candidate.get("content")).get("parts")) if not part.get("thought")]
     return Reply(
         text="".join(text for part in parts if (text := _text(part.get("text")))) or None,
-        heard=tuple(heard for part in parts if (heard := _heard(part.get("audioTranscription")))) or None,
+        heard=tuple(heard for part in parts if (heard := _heard(part, language))) or None,
         finish_reason=_name(candidate.get("finishReason"), most=50),
         block_reason=_text(_object(body.get("promptFeedback")).get("blockReason")),
         usage=_usage(body.get("usageMetadata")),
@@ -106,22 +111,31 @@ def read_error(http_status: int, body: str | bytes, headers: Mapping[str, str]) 
     )
 
 
-def _heard(value: object) -> HeardPart | None:
-    """A `Transcription`; None where it has no text, as on silence."""
-    part = _object(value)
-    words = tuple(_heard_words(part.get("words")))
-    text = _text(part.get("text")) or ""
-    text = text if text.strip() else " ".join(word.word for word in words)
-    if not text:
+def _heard(part: Json, language: str | None) -> HeardPart | None:
+    """The `audioTranscription` of a part; None where it has no text, as on silence.
+
+    Its text stands there, beside it in the part, or (with word times, as Google's guide shows) in its words alone. The
+    language may be told for the whole answer instead.
+    """
+    heard = _object(part.get("audioTranscription"))
+    words = tuple(_heard_words(heard.get("words")))
+    beside = _text(part.get("text")) if heard else None
+    texts = (_text(heard.get("text")), beside, _spelled_out(words))
+    text = next((text for text in texts if text and text.strip()), None)
+    if text is None:
         return None
     return HeardPart(
         text=text,
-        language=_name(part.get("languageCode"), most=50),
-        speaker=_name(part.get("speakerLabel"), most=50),
-        start=_seconds(part.get("startOffset")),
-        end=_seconds(part.get("endOffset")),
+        language=_name(heard.get("languageCode"), most=50) or language,
+        speaker=_name(heard.get("speakerLabel"), most=50),
+        start=_seconds(heard.get("startOffset")),
+        end=_seconds(heard.get("endOffset")),
         words=words,
     )
+
+
+def _spelled_out(words: Iterable[HeardWord]) -> str:
+    return _BLANK_IN_UNSPACED.sub("", " ".join(word.word for word in words))
 
 
 def _heard_words(value: object) -> Iterator[HeardWord]:

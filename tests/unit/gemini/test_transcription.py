@@ -131,11 +131,40 @@ def test_a_time_is_read_or_absent(offset: object, seconds: float | None) -> None
     assert heard({"text": "x", "startOffset": offset}) == (HeardPart(text="x", start=seconds),)
 
 
-def test_words_without_a_text_are_the_text() -> None:
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ({"audioTranscription": {"text": "Said."}}, "Said."),
+        ({"text": "Said.", "audioTranscription": {"text": "Said."}}, "Said."),
+        ({"text": "Said so.", "audioTranscription": {"words": [{"word": "Said"}, {"word": "so."}]}}, "Said so."),
+        ({"text": "", "audioTranscription": {"words": [{"word": "Said"}, {"word": "so."}]}}, "Said so."),
+        ({"audioTranscription": {"words": [{"word": "今日"}, {"word": "は"}, {"word": "。"}]}}, "今日は。"),
+        ({"audioTranscription": {"words": [{"word": "안녕"}, {"word": "카페에"}]}}, "안녕 카페에"),
+        ({"audioTranscription": {"words": [{"word": "我"}, {"word": "love"}, {"word": "猫"}]}}, "我 love 猫"),
+    ],
+)  # fmt: skip
+def test_the_text_stands_in_the_transcription_beside_it_or_in_its_words(part: object, text: str) -> None:
+    (found,) = read_reply({"candidates": [{"content": {"parts": [{"text": ""}, part]}}]}).heard or ()
+    assert found.text == text
+
+
+def test_words_that_cannot_be_read_are_left_out() -> None:
     words = [{"word": "so"}, {"word": ""}, {"startOffset": "1s"}, "it", {"word": "goes", "endOffset": "2s"}]
     (part,) = heard({"text": " ", "words": words}) or ()
     assert part.text == "so goes"
     assert part.words == (HeardWord(word="so"), HeardWord(word="goes", end=2.0))
+
+
+def test_a_language_told_for_the_whole_answer_is_that_of_every_part_without_its_own() -> None:
+    parts = [{"audioTranscription": {"text": "a"}}, {"audioTranscription": {"text": "b", "languageCode": "fr"}}]
+    candidate = {"content": {"parts": parts}, "speechResult": {"languageCode": "de"}}
+    found = read_reply({"candidates": [candidate]}).heard or ()
+    assert [part.language for part in found] == ["de", "fr"]
+
+
+def test_text_without_a_transcription_is_not_heard() -> None:
+    reply = read_reply({"candidates": [{"content": {"parts": [{"text": "What a nice clip!"}]}}]})
+    assert (reply.text, reply.heard) == ("What a nice clip!", None)
 
 
 def test_thoughts_are_not_heard_and_names_are_no_longer_than_what_stores_them() -> None:
