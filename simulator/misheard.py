@@ -39,7 +39,9 @@ def _backward(segments: Segments, _seconds: float) -> list[Segment]:
 
 
 def _out_of_range(segments: Segments, seconds: float) -> list[Segment]:
-    return [_moved(segment, segment.start + seconds, segment.end + seconds) for segment in segments]
+    """All of them after the end of the sound."""
+    later = seconds + 5
+    return [_moved(segment, segment.start + later, segment.end + later) for segment in segments]
 
 
 def _invented(segments: Segments, seconds: float) -> list[Segment]:
