@@ -1,12 +1,14 @@
 """A local stand-in for the Gemini API: it speaks `generateContent` strictly, and its answers are made up.
 
 For the demo, the tests and the benchmarks. It looks at the media it is sent (size, colour, where there is sound),
-says so in the shape that the request's schema asks for, and says in every answer that it is simulated. Faults
-are scripted (`faults.py`), every call is written down (`ledger.py`). It imports none of our other folders, so that a
-misreading of the protocol cannot be made twice in the same way.
+says so in the shape that the request's schema asks for, and says in every answer that it is simulated. Stand-in
+speech (`speech.py`) it truly transcribes. Faults are scripted (`faults.py`), every call is written down
+(`ledger.py`). It imports none of our other folders, so that a misreading of the protocol cannot be made twice in the
+same way.
 
 One request, in order: `http.py` (bytes) -> `server.py` (routes) -> `wire.py` with `fields.py` (is it valid?) ->
-`media.py` (look) -> `faults.py` (should it go wrong?) -> `answers.py` (reply) -> `ledger.py` (record).
+`media.py` (look: `pictures.py`, `sounds.py`) -> `faults.py` (should it go wrong?) -> `spoilt.py` (what is said) ->
+`answers.py` (reply) -> `ledger.py` (record).
 
 Not simulated: streaming, countTokens, the Files API, batches, caches, tools. They answer 501 UNIMPLEMENTED.
 """

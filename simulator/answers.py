@@ -1,27 +1,33 @@
 """What the simulator answers: honest sentences about the media, in the shape of a Gemini reply.
 
-The same request gets the same answer (only `responseId` differs). Every sentence says that it is simulated.
+The same request gets the same answer (only `responseId` differs). Every sentence says that it is simulated, but for the
+words of stand-in speech, which are given back as they are: `modelStatus` then says that they are tones.
 """
 
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.media import Medium, Picture, Sound
+from simulator.media import Look, Medium
+from simulator.pictures import Picture
 from simulator.question import Question
 from simulator.schemas import conform
-
-Look = Picture | Sound
+from simulator.sounds import Sound
+from simulator.transcriber import TOKENS_PER_SECOND, is_transcriber
+from simulator.transcripts import Segment, as_facts
 
 INPUT_LIMIT_TOKENS = 1_048_576
 CHARACTERS_PER_TOKEN = 4
 AUDIO_TOKENS_PER_SECOND = 32
 TILE_TOKENS = 258
 SMALL_PICTURE_PIXELS = 384
-_RESOLUTION_TOKENS = {"LOW": 280, "MEDIUM": 560, "ULTRA_HIGH": 2240}
 _PICTURE_TOKENS = 1120
+_RESOLUTION_TOKENS = {"LOW": 280, "MEDIUM": 560, "HIGH": _PICTURE_TOKENS, "ULTRA_HIGH": 2240}
+_RESOLUTION_TOKENS_2 = {"LOW": 64, "MEDIUM": 256}
+"""Of the models before 3; at any other resolution these count tiles."""
+TONES = "Simulated, not Gemini: the transcript is of tone words, the simulator's own language."
 
 _ORIENTATIONS = {
     2: "mirrored",
@@ -38,13 +44,25 @@ _ORIENTATIONS = {
 class Answer:
     """What the simulated model says, before it is put into a reply."""
 
-    text: str | None
-    """None: the content has no parts."""
+    parts: tuple[dict[str, Any], ...] = ()
+    """Of the content; none: it has no parts."""
     finish: str | None = "STOP"
     """None: there are no candidates."""
     block_reason: str | None = None
-    heard: bool = True
-    """False: the sound never reached the model, and no AUDIO tokens are counted."""
+    audio_share: float = 1.0
+    """So much of the sound reached the model, by its count of AUDIO tokens."""
+    note: str | None = None
+    """What the reply says beside the answer, as `modelStatus.message`."""
+
+    @property
+    def length(self) -> int:
+        """Characters of all that is said."""
+        return sum(len(_words_of(part)) for part in self.parts)
+
+
+def text_parts(text: str) -> tuple[dict[str, Any], ...]:
+    """A text as the parts of a content."""
+    return ({"text": text},) if text else ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,15 +81,17 @@ class Tokens:
         return self.text + self.image + self.audio
 
 
-def known_facts(looks: Sequence[Look]) -> dict[str, Any]:
-    """All that can be said about the media, by the property names of a caption and of a transcript."""
+def known_facts(looks: Sequence[Look], segments: Sequence[Segment], language: str) -> dict[str, Any]:
+    """All that can be said about the media, by the property names of a caption and of a transcript.
+
+    `segments` are what was heard in the sounds, written in that language.
+    """
     pictures = [look for look in looks if isinstance(look, Picture)]
-    sounds = [look for look in looks if isinstance(look, Sound)]
     facts: dict[str, Any] = {"language": "en", "text": ""}
     if pictures:
         facts |= _picture_facts(pictures)
-    if sounds:
-        facts |= _sound_facts(sounds)
+    if len(pictures) < len(looks):
+        facts |= as_facts(segments, language)
     if not looks:
         facts["text"] = "Simulated answer, not Gemini: there is no picture and no sound in this request."
     return facts
@@ -88,21 +108,31 @@ def write_answer(question: Question, facts: dict[str, Any]) -> str:
 def cut_to_limit(answer: Answer, question: Question) -> Answer:
     """The answer within the request's maxOutputTokens, of which thinking takes its share first."""
     room = max(0, question.max_output_tokens - question.thought_tokens) * CHARACTERS_PER_TOKEN
-    if answer.text is None or len(answer.text) <= room:
-        return answer
-    return Answer(text=answer.text[:room] or None, finish="MAX_TOKENS", heard=answer.heard)
+    return answer if answer.length <= room else cut_off(answer, room)
+
+
+def cut_off(answer: Answer, room: int) -> Answer:
+    """The first so many characters of the answer, which then ends with MAX_TOKENS."""
+    kept: list[dict[str, Any]] = []
+    for part in answer.parts:
+        text = _words_of(part)[: max(0, room)]
+        room -= len(text)
+        if text:
+            kept.append({"text": text} if "text" in part else {"audioTranscription": {**_heard_in(part), "text": text}})
+    return replace(answer, parts=tuple(kept), finish="MAX_TOKENS")
 
 
 def count_tokens(question: Question, looks: Sequence[Look], answer: Answer) -> Tokens:
     """The tokens that the call costs."""
     media = list(zip(question.media, looks, strict=True))
-    sounds = [look.duration for look in looks if isinstance(look, Sound)] if answer.heard else []
+    seconds = [look.duration * answer.audio_share for look in looks if isinstance(look, Sound)]
+    rate = TOKENS_PER_SECOND if is_transcriber(question.model) else AUDIO_TOKENS_PER_SECOND
     answered = answer.finish is not None and answer.block_reason is None
     return Tokens(
-        text=_text_tokens(question.text),
+        text=math.ceil(len(question.text) / CHARACTERS_PER_TOKEN),
         image=sum(_picture_tokens(item, look, question.model) for item, look in media if isinstance(look, Picture)),
-        audio=sum(math.ceil(duration * AUDIO_TOKENS_PER_SECOND) for duration in sounds),
-        candidates=_text_tokens(answer.text or "") if answered else 0,
+        audio=sum(math.ceil(duration * rate) for duration in seconds),
+        candidates=math.ceil(answer.length / CHARACTERS_PER_TOKEN) if answered else 0,
         thoughts=min(question.thought_tokens, question.max_output_tokens) if answered else 0,
     )
 
@@ -110,18 +140,20 @@ def count_tokens(question: Question, looks: Sequence[Look], answer: Answer) -> T
 def reply_body(answer: Answer, tokens: Tokens, model: str, response_id: str) -> dict[str, Any]:
     """The GenerateContentResponse."""
     body: dict[str, Any] = {"usageMetadata": _usage(tokens), "modelVersion": model, "responseId": response_id}
+    if answer.note is not None:
+        body["modelStatus"] = {"message": answer.note}
     if answer.block_reason is not None:
         return {"promptFeedback": {"blockReason": answer.block_reason}, **body}
     if answer.finish is None:
         return body
     content: dict[str, Any] = {"role": "model"}
-    if answer.text is not None:
-        content["parts"] = [{"text": answer.text}]
+    if answer.parts:
+        content["parts"] = list(answer.parts)
     return {"candidates": [{"content": content, "finishReason": answer.finish, "index": 0}], **body}
 
 
 def _picture_facts(pictures: list[Picture]) -> dict[str, Any]:
-    seen = " and ".join(_seen(picture) for picture in pictures)
+    seen = " and ".join(_seen(picture) + _marked(picture) for picture in pictures)
     first = pictures[0]
     wide, high = first.width, first.height
     shape = "landscape" if wide > high else "portrait" if wide < high else "square"
@@ -138,32 +170,27 @@ def _seen(picture: Picture) -> str:
     return f"{text}, {lying} (its EXIF orientation is {picture.orientation})" if lying else text
 
 
-def _sound_facts(sounds: list[Sound]) -> dict[str, Any]:
-    segments = [
-        {
-            "start": start,
-            "end": end,
-            "speaker": "Speaker 1",
-            "text": f"Simulated transcript, not Gemini: sound from {start:.1f} to {end:.1f} s.",
-        }
-        for sound in sounds
-        for start, end in sound.voiced
-    ]
-    return {
-        "language": "en" if segments else "und",
-        "no_speech": not segments,
-        "segments": segments,
-        "text": " ".join(str(segment["text"]) for segment in segments),
-    }
+def _marked(picture: Picture) -> str:
+    if not picture.corners:
+        return ""
+    *others, last = picture.corners
+    return f", with {', '.join(others)} and {last} corners (top left, top right, bottom left, bottom right)"
 
 
-def _text_tokens(text: str) -> int:
-    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+def _words_of(part: dict[str, Any]) -> str:
+    return str(part["text"] if "text" in part else _heard_in(part).get("text", ""))
+
+
+def _heard_in(part: dict[str, Any]) -> dict[str, Any]:
+    heard: dict[str, Any] = part["audioTranscription"]
+    return heard
 
 
 def _picture_tokens(medium: Medium, picture: Picture, model: str) -> int:
     if not model.startswith("gemini-2"):
         return _RESOLUTION_TOKENS.get(medium.resolution, _PICTURE_TOKENS)
+    if medium.resolution in _RESOLUTION_TOKENS_2:
+        return _RESOLUTION_TOKENS_2[medium.resolution]
     short = min(picture.width, picture.height)
     if max(picture.width, picture.height) <= SMALL_PICTURE_PIXELS or short == 0:
         return TILE_TOKENS

@@ -4,14 +4,16 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from simulator.answers import INPUT_LIMIT_TOKENS, Look, Tokens, count_tokens, cut_to_limit, reply_body
+from simulator.answers import INPUT_LIMIT_TOKENS, Tokens, count_tokens, cut_to_limit, reply_body
 from simulator.errors import CATALOGUE, Reply, catalogue_reply, html_reply, invalid_argument, json_reply
 from simulator.faults import Fault
 from simulator.http import Connection
 from simulator.ledger import Call
-from simulator.media import look
+from simulator.media import Look, look
 from simulator.question import Question, read_question
+from simulator.sounds import Sound
 from simulator.spoilt import write_spoilt
+from simulator.transcriber import check_length, is_transcriber
 from simulator.wire import read_request
 
 SHORTEST_DEADLINE_SECONDS = 10
@@ -64,7 +66,12 @@ def read_call(body: bytes, call: Call) -> tuple[Question, list[Look]]:
     """The question in a request body, noted in the ledger, and what its media show. Raises RefusedError."""
     question = read_question(read_request(body), call.model)
     call.about(question)
-    return question, [look(item) for item in question.media]
+    looks = [look(item) for item in question.media]
+    sounds = [item for item in looks if isinstance(item, Sound)]
+    call.hears(sounds)
+    if is_transcriber(call.model):
+        check_length(question.transcription, sounds[0])
+    return question, looks
 
 
 def answer_call(call: Call, question: Question, looks: list[Look], fault: Fault | None) -> Ending:

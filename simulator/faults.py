@@ -1,7 +1,7 @@
 """The script of faults: which calls go wrong, and how.
 
 A script is a JSON list of rules; the first rule that fires decides. A rule counts the calls that meet its `model`,
-`media_sha256`, `label` and `text_contains`, and fires on those that its `nth`, `every` and `probability` choose
+`media_sha256`, `label` and `text_contains` (and can be befallen by its fault, see below), and fires on those that its `nth`, `every` and `probability` choose
 (all of them where none is given), at most `times` times:
 
     [{"match": {"nth": [1, 3]}, "fault": {"kind": "503"}},
@@ -14,7 +14,13 @@ Only valid calls count: a bad request is refused before the script is asked. Kin
 - error replies, by name: see `errors.CATALOGUE` (`retry_after_seconds` sets the wait of `429_minute`, `429_day`)
 - `blocked` (`reason`: promptFeedback.blockReason), `finish` (`reason`: any finishReason; MAX_TOKENS keeps half of the
   text, others have no text), `empty_stop`, `empty_candidates`, `empty_body`
-- `fenced`, `wrong_shape`, `not_json`, `refusal`, `loop`, `audio_not_heard`, `bad_times`: a 200 not to be believed
+- a 200 not to be believed, by its form: `fenced`, `wrong_shape`, `not_json`, `two_objects`, `clock_times` (`00:01:02` for
+  numbers); by what it says: `refusal` (as prose), `refusal_json`, `wrong_language`, `loop`, `fragments` (words that the clip's
+  edges cut come as half of their letters), `half_heard` (the rest is left out), `half_tokens` (that, and half of the
+  AUDIO tokens), `audio_not_heard` (no AUDIO tokens, and a text), `text_on_silence`; by its times: `bad_times`,
+  `times_backward`, `times_out_of_range`, `times_invented` (evenly spread)
+- only where the longest sound has more than `seconds`: `truncate_over` (MAX_TOKENS), `recitation_over`, `loop_over`
+- only where the temperature is below 0.5: `recitation_cold`, `empty_cold`
 - `html_200`, `json_list_body`
 - `reset` (before a byte is sent), `reset_mid_body`, `hang` (until the client leaves), `trickle` (the reply over
   `seconds`), `late` (the reply after `seconds`)
@@ -23,21 +29,27 @@ Only valid calls count: a bad request is refused before the script is asked. Kin
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from simulator.errors import CATALOGUE
+from simulator.media import Look
 from simulator.question import Question
+from simulator.sounds import Sound
 
 ANSWER_KINDS = frozenset(
     {
         *("blocked", "finish", "empty_stop", "empty_candidates", "fenced", "wrong_shape", "not_json", "refusal"),
-        *("loop", "audio_not_heard", "bad_times"),
+        *("loop", "audio_not_heard", "bad_times", "times_backward", "times_out_of_range", "times_invented"),
+        *("clock_times", "two_objects", "refusal_json", "wrong_language", "fragments", "half_heard", "half_tokens"),
+        *("text_on_silence", "truncate_over", "recitation_over", "loop_over", "recitation_cold", "empty_cold"),
     }
 )
 REPLY_KINDS = frozenset({"empty_body", "html_200", "json_list_body"})
 DELIVERY_KINDS = frozenset({"reset", "reset_mid_body", "hang", "trickle", "late"})
+COLD_BELOW = 0.5
+"""A temperature."""
 KINDS = CATALOGUE | ANSWER_KINDS | REPLY_KINDS | DELIVERY_KINDS
 
 
@@ -80,9 +92,9 @@ class Rule:
     seen: int = 0
     fired: int = 0
 
-    def fires(self, question: Question) -> bool:
+    def fires(self, question: Question, looks: Sequence[Look]) -> bool:
         """Does this call go wrong by this rule? Counts the call."""
-        if not _is_about(self.match, question):
+        if not (_is_about(self.match, question) and _can_happen(self.fault, question, looks)):
             return False
         self.seen += 1
         if self.times is not None and self.fired >= self.times:
@@ -111,9 +123,9 @@ def read_script(value: object, *, seed: int) -> list[Rule]:
     ]
 
 
-def next_fault(rules: list[Rule], question: Question) -> Fault | None:
+def next_fault(rules: list[Rule], question: Question, looks: Sequence[Look]) -> Fault | None:
     """The fault of the first rule that fires on this call; None where all goes well."""
-    return next((rule.fault for rule in rules if rule.fires(question)), None)
+    return next((rule.fault for rule in rules if rule.fires(question, looks)), None)
 
 
 def _is_about(match: Match, question: Question) -> bool:
@@ -124,6 +136,13 @@ def _is_about(match: Match, question: Question) -> bool:
     if any(question.labels.get(name) != value for name, value in match.label.items()):
         return False
     return match.text_contains is None or match.text_contains in question.text
+
+
+def _can_happen(fault: Fault, question: Question, looks: Sequence[Look]) -> bool:
+    """Some faults befall long sounds or cold questions alone."""
+    if fault.kind.endswith("_over"):
+        return max((look.duration for look in looks if isinstance(look, Sound)), default=0.0) > fault.seconds
+    return not fault.kind.endswith("_cold") or question.temperature < COLD_BELOW
 
 
 def _rule(value: object, where: str, seed: str) -> Rule:

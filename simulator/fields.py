@@ -85,6 +85,7 @@ MESSAGES: Mapping[str, Mapping[str, FieldType]] = {
         "diarization": "bool",
         "word_timestamp": "bool",
         "mode": "TranscriptionMode",
+        "source_text": "string",
     },
     "Schema": {
         "type": "SchemaType",

@@ -7,14 +7,15 @@ the file survives a kill. A call is recorded when it has ended.
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from simulator.answers import Tokens
 from simulator.question import Question
+from simulator.sounds import Sound
 
 
 @dataclass(kw_only=True, slots=True)
@@ -31,6 +32,10 @@ class Call:
     media_sha256: list[str]
     question_sha256: str | None = None
     """Of the model and the whole request but its labels; None where the request could not be read."""
+    audio_seconds: float = 0.0
+    """Of all recordings in the request together."""
+    language_codes: list[str] = field(default_factory=list)
+    """Those of audioTranscriptionConfig."""
     status: int | None = None
     """None: nothing was answered."""
     finish: str | None = None
@@ -45,9 +50,14 @@ class Call:
 
     def about(self, question: Question) -> None:
         """Note what the call asks."""
+        self.language_codes = list(question.transcription.language_codes)
         self.labels = dict(question.labels)
         self.media_sha256 = [item.sha256 for item in question.media]
         self.question_sha256 = question.sha256
+
+    def hears(self, sounds: Sequence[Sound]) -> None:
+        """Note how much there is to hear."""
+        self.audio_seconds = round(sum(sound.duration for sound in sounds), 2)
 
     def costs(self, tokens: Tokens) -> None:
         """Note what the call costs."""
@@ -112,6 +122,7 @@ class Ledger:
             "paid": len(paid),
             "paid_again": len(paid) - len({call.question_sha256 for call in paid}),
             "delivered": sum(call.delivered for call in self.calls),
+            "audio_seconds": round(sum(call.audio_seconds for call in paid), 2),
             "tokens": dict(sum((Counter(call.tokens) for call in paid), Counter())),
             "in_flight": self.in_flight,
             "max_in_flight": self.max_in_flight,

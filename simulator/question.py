@@ -14,6 +14,7 @@ from simulator.errors import RefusedError, error_reply, invalid_argument
 from simulator.fields import PART_DATA
 from simulator.media import Medium
 from simulator.schemas import as_json_schema
+from simulator.transcriber import Transcription, check_message, is_transcriber, read_transcription
 
 MAX_LABELS = 64
 OUTPUT_LIMIT_TOKENS = 65_536
@@ -21,6 +22,10 @@ DEFAULT_THOUGHT_TOKENS = 24
 
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+_TRANSLATE = re.compile(
+    r"\bTranslate\b.{0,200}?\binto\s+[\"'`]?(?!the\b|one\b|its\b)([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\b", re.DOTALL
+)
+"""A language is asked for by its code."""
 _MIME_TYPES = ("text/plain", "application/json", "text/x.enum")
 
 
@@ -39,6 +44,12 @@ class Question:
     json_schema: Mapping[str, Any] | None
     max_output_tokens: int
     thought_tokens: int
+    temperature: float
+    """Gemini's default is 1."""
+    translate_to: str | None
+    """The language into which the text asks to translate."""
+    transcription: Transcription
+    """What is asked of a model made for transcription; others make no use of it."""
 
 
 def read_question(message: dict[str, Any], model: str) -> Question:
@@ -51,16 +62,24 @@ def read_question(message: dict[str, Any], model: str) -> Question:
     config = message.get("generation_config", {})
     _check_labels(message.get("labels", {}))
     _check_config(config)
+    media = tuple(_medium(part, config) for part in parts if "inline_data" in part)
+    if is_transcriber(model):
+        check_message(message, [item.mime_type for item in media])
+    text = "\n".join(part["text"] for part in [*instruction, *parts] if "text" in part)
+    translation = None if is_transcriber(model) else _TRANSLATE.search(text)
     return Question(
         model=model,
-        text="\n".join(part["text"] for part in [*instruction, *parts] if "text" in part),
-        media=tuple(_medium(part, config) for part in parts if "inline_data" in part),
+        text=text,
+        media=media,
         labels=message.get("labels", {}),
         sha256=_digest(message, model),
         wants_json=config.get("response_mime_type") == "application/json",
         json_schema=_json_schema(config),
         max_output_tokens=config.get("max_output_tokens", OUTPUT_LIMIT_TOKENS),
         thought_tokens=_thought_tokens(config.get("thinking_config", {}), model),
+        temperature=config.get("temperature", 1.0),
+        translate_to=translation[1] if translation else None,
+        transcription=read_transcription(config),
     )
 
 

@@ -169,7 +169,7 @@ class Simulator:
             else:
                 question, looks = await asyncio.to_thread(read_call, request.body, call)
             self._take_quota(call.model)
-            ending = answer_call(call, question, looks, next_fault(self._rules, question))
+            ending = answer_call(call, question, looks, next_fault(self._rules, question, looks))
         except RefusedError as refused:
             ending = Ending(reply=refused.reply)
         except Exception:  # noqa: BLE001 a bug of the simulator must be seen, by its client too

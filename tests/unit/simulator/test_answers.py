@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import av
@@ -80,6 +80,43 @@ def test_a_picture_that_still_has_an_exif_orientation_is_seen_lying(
 ) -> None:
     assert "lying on its side (its EXIF orientation is 6)" in simulator.ask(request_with(picture(orientation=6))).text
     assert "orientation" not in simulator.ask(request_with(picture(orientation=1))).text
+
+
+QUARTERS = ("red", "green", "blue", "yellow")
+
+
+def quartered(colours: Sequence[str], size: tuple[int, int], name: str) -> bytes:
+    picture = Image.new("RGB", size)
+    width, height = size
+    for place, colour in enumerate(colours):
+        picture.paste(colour, (place % 2 * width // 2, place // 2 * height // 2, width, height))
+    stream = io.BytesIO()
+    picture.save(stream, name)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("size", [(96, 64), (1201, 1999), (33, 31)])
+def test_the_corners_of_a_marked_picture_are_told(
+    simulator: Any, request_with: Make, size: tuple[int, int], name: str
+) -> None:
+    places = "corners (top left, top right, bottom left, bottom right)"
+    upright = simulator.ask(request_with(quartered(QUARTERS, size, name), f"image/{name.lower()}")).text
+    turned = simulator.ask(request_with(quartered(QUARTERS[::-1], size, name), f"image/{name.lower()}")).text
+    assert f", with red, green, blue and yellow {places}" in upright
+    assert f", with yellow, blue, green and red {places}" in turned
+
+
+@pytest.mark.parametrize("colours", [("red", "red", "blue", "yellow"), ("red", "green", "blue", "white"), ("red",) * 4])
+def test_a_picture_without_the_mark_has_no_corners(simulator: Any, request_with: Make, colours: Sequence[str]) -> None:
+    assert "corners" not in simulator.ask(request_with(quartered(colours, (96, 64), "PNG"), "image/png")).text
+
+
+def test_several_pictures_are_spoken_of_in_order(simulator: Any, picture: Make) -> None:
+    frames = [picture(colour="red"), quartered(QUARTERS, (96, 64), "JPEG"), picture(colour="blue")]
+    parts = [{"inlineData": {"mimeType": "image/jpeg", "data": base64.b64encode(frame).decode()}} for frame in frames]
+    text = simulator.ask({"contents": [{"parts": parts}]}).text
+    assert text.index("mostly red and a JPEG") < text.index("red, green, blue and yellow") < text.index("mostly blue")
 
 
 def test_a_transcript_has_one_segment_for_each_voiced_stretch(simulator: Any, sound: Make, request_with: Make) -> None:
@@ -163,6 +200,15 @@ def test_a_2_5_model_counts_pictures_in_tiles(
 ) -> None:
     usage = simulator.ask(request_with(picture(size=size)), model="gemini-2.5-flash").json["usageMetadata"]
     assert {"modality": "IMAGE", "tokenCount": tokens} in usage["promptTokensDetails"]
+
+
+@pytest.mark.parametrize(("level", "tokens"), [("LOW", 64), ("MEDIUM", 256), ("HIGH", 6 * 258)])
+def test_a_2_5_model_can_be_asked_for_fewer_tokens(
+    simulator: Any, picture: Make, request_with: Make, level: str, tokens: int
+) -> None:
+    body = request_with(picture(size=(960, 540)), generationConfig={"mediaResolution": f"MEDIA_RESOLUTION_{level}"})
+    counted = simulator.ask(body, model="gemini-2.5-flash").json["usageMetadata"]["promptTokensDetails"]
+    assert {"modality": "IMAGE", "tokenCount": tokens} in counted
 
 
 def test_an_answer_longer_than_max_output_tokens_is_cut(simulator: Any, picture: Make, request_with: Make) -> None:
