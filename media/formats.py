@@ -1,0 +1,54 @@
+"""The formats and codecs that are read, as FFmpeg names them: a file is opened as what its bytes say and nothing else.
+
+FFmpeg's own guessing is never asked: it would take a list of other files for a recording. The codecs are those in
+which people really have speech; decoders that nobody needs are only a way in.
+"""
+
+from collections.abc import Mapping
+
+DEMUXERS: Mapping[str, str] = {
+    "3gp": "mov",
+    "aac": "aac",
+    "ac3": "ac3",
+    "aiff": "aiff",
+    "amr": "amr",
+    "ape": "ape",
+    "asf": "asf",
+    "au": "au",
+    "avi": "avi",
+    "caf": "caf",
+    "eac3": "eac3",
+    "flac": "flac",
+    "flv": "flv",
+    "m4a": "mov",
+    "mkv": "matroska",
+    "mov": "mov",
+    "mp2": "mp3",
+    "mp3": "mp3",
+    "mp4": "mov",
+    "mpeg": "mpeg",
+    "mpegts": "mpegts",
+    "ogg": "ogg",
+    "w64": "w64",
+    "wav": "wav",
+    "webm": "matroska",
+    "wv": "wv",
+}
+"""The demuxer for each type of recording that `media.sniff` tells."""
+
+_NAMES = (
+    "aac aac_latm ac3 alac amrnb amrwb ape dca eac3 flac g722 g726 gsm gsm_ms ilbc mp1float mp2float mp3float "
+    "nellymoser opus speex truehd tta vorbis wavpack wmalossless wmapro wmav1 wmav2 wmavoice "
+    "adpcm_g726 adpcm_ima_qt adpcm_ima_wav adpcm_ms adpcm_swf adpcm_yamaha "
+    "pcm_alaw pcm_bluray pcm_dvd pcm_f32be pcm_f32le pcm_f64be pcm_f64le pcm_mulaw pcm_s16be pcm_s16le pcm_s24be "
+    "pcm_s24le pcm_s32be pcm_s32le pcm_s64be pcm_s64le pcm_s8 pcm_u16be pcm_u16le pcm_u24be pcm_u24le pcm_u32be "
+    "pcm_u32le pcm_u8"
+)
+DECODERS = frozenset(_NAMES.split())
+"""The only decoders that are ever started."""
+
+CLOCKED = frozenset({"matroska", "mov", "mpegts", "ogg"})
+"""Demuxers whose timestamps come from the file and can be trusted where a stretch is missing."""
+
+ESTIMATING = frozenset({"aac", "ac3", "amr", "eac3", "mp3", "mpeg", "mpegts"})
+"""Demuxers that guess the duration, from the size or from the last timestamp."""
