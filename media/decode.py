@@ -94,7 +94,7 @@ def _decoded(track: Track, begin: Place | None) -> Iterator[tuple[int, list[Audi
 
     A broken container ends the track.
     """
-    packets: "Iterator[Packet[AudioStream]]" = track.container.demux(track.stream)
+    packets: Iterator[Packet[AudioStream]] = track.container.demux(track.stream)
     number = -1
     decode_from, kept = (begin.packets, begin.kept) if begin else (0, 0)
     while True:

@@ -29,6 +29,7 @@ DEMUXERS: Mapping[str, str] = {
     "mpeg": "mpeg",
     "mpegts": "mpegts",
     "ogg": "ogg",
+    "tta": "tta",
     "w64": "w64",
     "wav": "wav",
     "webm": "matroska",
@@ -37,7 +38,7 @@ DEMUXERS: Mapping[str, str] = {
 """The demuxer for each type of recording that `media.sniff` tells."""
 
 _NAMES = (
-    "aac aac_latm ac3 alac amrnb amrwb ape dca eac3 flac g722 g726 gsm gsm_ms ilbc mp1float mp2float mp3float "
+    "aac aac_latm ac3 alac amrnb amrwb ape dca eac3 flac g722 g726 gsm gsm_ms ilbc mp1 mp1float mp2 mp2float mp3 mp3float "
     "nellymoser opus speex truehd tta vorbis wavpack wmalossless wmapro wmav1 wmav2 wmavoice "
     "adpcm_g726 adpcm_ima_qt adpcm_ima_wav adpcm_ms adpcm_swf adpcm_yamaha "
     "pcm_alaw pcm_bluray pcm_dvd pcm_f32be pcm_f32le pcm_f64be pcm_f64le pcm_mulaw pcm_s16be pcm_s16le pcm_s24be "

@@ -75,6 +75,7 @@ _PREFIXES: tuple[tuple[bytes, MediaType], ...] = (
     (b".snd", _recording("au", "audio/basic")),
     (b"FLV\x01", _recording("flv", "video/x-flv")),
     (b"wvpk", _recording("wv", "audio/x-wavpack")),
+    (b"TTA1", _recording("tta", "audio/x-tta")),
     (b"MAC ", _recording("ape", "audio/x-ape")),
     (b"\0\0\x01\xba", _recording("mpeg", "video/mpeg")),
 )

@@ -110,7 +110,7 @@ def _track(path: str, container: InputContainer, demuxer: str, limits: Recording
     context = _context(stream)
     if context is None:
         raise _unsupported(path, "has a sound track in a codec that is not known; convert it")
-    if stream.codec_context.codec_tag in _ENCRYPTED_TAGS or _ENCRYPTED_METADATA in container.metadata:
+    if _tag(stream) in _ENCRYPTED_TAGS or _ENCRYPTED_METADATA in container.metadata:
         raise _unsupported(path, "is encrypted; export it without protection")
     most = limits.max_separate_channels if wish.channels == "separate" else limits.max_channels
     if not 1 <= context.channels <= most:
@@ -129,6 +129,13 @@ def _track(path: str, container: InputContainer, demuxer: str, limits: Recording
 def _context(stream: AudioStream) -> AudioCodecContext | None:
     context = getattr(stream, "codec_context", None)
     return context if isinstance(context, AudioCodecContext) and context.name in DECODERS else None
+
+
+def _tag(stream: AudioStream) -> str:
+    try:
+        return stream.codec_context.codec_tag
+    except UnicodeDecodeError:  # the numbers that WAV uses for codecs are no letters
+        return ""
 
 
 def _default(container: InputContainer) -> AudioStream:
