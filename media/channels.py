@@ -21,6 +21,7 @@ _CANCELLED_RATIO = 0.3
 """Two strangers' voices mix to 0.7 of one channel, a channel and its own inverse to nothing."""
 _COPY_RATIO = 0.1
 """A channel is a copy where no more than this of it is left when another is taken away, at its best level."""
+_MUCH_LOUDER = 2
 _BLEED_DB = 20.0
 """What is this much quieter than another channel came from there."""
 
@@ -43,16 +44,20 @@ def mixed(pcm: bytes, channels: int) -> tuple[Lane, ...]:
 def separated(pcm: bytes, channels: int) -> tuple[Lane, ...]:
     """The window as a lane for each channel, in which what belongs to another lane is silent.
 
-    A channel that is a copy of an earlier one, at whatever level, inverted or not, is silent as a whole; where another
-    channel is much louder, what is heard is its bleed.
+    A channel that is a copy of an earlier one, or of one that is much louder, is silent as a whole, inverted or not;
+    where another channel is much louder, what is heard is its bleed.
     """
-    parts: list[bytes] = []
-    for part in split(pcm, channels):
-        is_copy = any(_is_copy(part, earlier) for earlier in parts)
-        parts.append(bytes(len(part)) if is_copy else part)
-    loudness = [levels(part) for part in parts]
-    loudest = [max(step) for step in zip(*loudness, strict=True)]
-    return tuple(_without_bleed(part, own, loudest) for part, own in zip(parts, loudness, strict=True))
+    parts = split(pcm, channels)
+    loudness = [audioop.rms(part, SAMPLE_BYTES) for part in parts]
+    kept = [number for number in range(channels) if loudness[number]]
+    for number in tuple(kept):
+        others = [other for other in kept if other != number and _goes_before(other, number, loudness)]
+        if any(_is_copy(parts[number], parts[other]) for other in others):
+            kept.remove(number)
+            parts[number] = bytes(len(parts[number]))
+    steps = [levels(part) for part in parts]
+    loudest = [max(step) for step in zip(*steps, strict=True)]
+    return tuple(_without_bleed(part, own, loudest) for part, own in zip(parts, steps, strict=True))
 
 
 def split(pcm: bytes, channels: int) -> list[bytes]:
@@ -63,13 +68,18 @@ def split(pcm: bytes, channels: int) -> list[bytes]:
     return [samples[number::channels].tobytes() for number in range(channels)]
 
 
-def _is_copy(part: bytes, earlier: bytes) -> bool:
+def _goes_before(one: int, other: int, loudness: list[int]) -> bool:
+    """Is this the one of two channels that stays, where they are the same?"""
+    if one < other:
+        return loudness[other] <= _MUCH_LOUDER * loudness[one]
+    return loudness[one] > _MUCH_LOUDER * loudness[other]
+
+
+def _is_copy(part: bytes, other: bytes) -> bool:
+    """Is next to nothing left of a channel when another is taken away from it, as much of it as fits best?"""
     rms = audioop.rms(part, SAMPLE_BYTES)
-    if not rms or not audioop.rms(earlier, SAMPLE_BYTES):
-        return False
-    factor = audioop.findfactor(part, earlier)
-    rest = audioop.add(part, audioop.mul(earlier, SAMPLE_BYTES, -factor), SAMPLE_BYTES)
-    return audioop.rms(rest, SAMPLE_BYTES) <= _COPY_RATIO * rms
+    taken = audioop.findfactor(part, other) * audioop.rms(other, SAMPLE_BYTES)
+    return rms**2 - taken**2 <= (_COPY_RATIO * rms) ** 2
 
 
 def _without_bleed(pcm: bytes, own: list[float], loudest: list[float]) -> Lane:

@@ -7,6 +7,7 @@ work, so that it is in the state that it would have been in; and everything is c
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from av.audio.frame import AudioFrame
 
 from media.audio import Place
 from media.failures import translated
-from media.formats import CLOCKED, ESTIMATING
+from media.formats import CLOCKED, ESTIMATING, FRAMED
 from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, WINDOW_SAMPLES
 from media.resample import Feed, silence_like
 from media.tracks import Track
@@ -77,36 +78,44 @@ def _samples(track: Track, begin: Place | None) -> Iterator[bytes]:
 
 
 def _fed(track: Track, feed: Feed, begin: Place | None) -> Iterator[bytes]:
-    for number, frames in _decoded(track, begin):
-        for frame in frames[:1]:
+    for packet in _decoded(track, begin):
+        for index, frame in enumerate(packet.frames):
             yield from feed.adopt(frame)
-            _note_place(track, feed, number, frame)
-        for frame in frames:
-            yield from feed.adopt(frame)
-            for quiet in _missing(track, feed, frame):
+            if index == 0:
+                _note_place(track, feed, packet.number, frame)
+            for quiet in _missing(track, feed, frame, packet.lost_seconds if index == 0 else 0.0):
                 yield from feed.take(quiet)
             yield from feed.take(frame)
     yield from feed.finish()
 
 
-def _decoded(track: Track, begin: Place | None) -> Iterator[tuple[int, list[AudioFrame]]]:
-    """The number of each packet with the frames in it; packets that do not decode are stepped over.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Decoded:
+    """The frames of one packet."""
 
-    A broken container ends the track.
-    """
+    number: int
+    frames: list[AudioFrame]
+    lost_seconds: float
+    """How much sound the packets right before it had, which did not decode; 0 where only timestamps can tell."""
+
+
+def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
+    """Every packet that decodes; others are stepped over, and a broken container ends the track."""
     packets: Iterator[Packet[AudioStream]] = track.container.demux(track.stream)
-    number = -1
+    number, bytes_per_second, lost_bytes = -1, 0.0, 0
     decode_from, kept = (begin.packets, begin.kept) if begin else (0, 0)
+    size = 0
     while True:
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            number += 1
+            number, size = number + 1, 0
             if number < decode_from:
                 continue
             if number == 0 and packet.has_sidedata("encryption_info"):
                 raise _encrypted(track)
+            size = _sound_bytes(track, packet)
             frames = packet.decode()
         except av.error.EOFError:
             return
@@ -114,9 +123,20 @@ def _decoded(track: Track, begin: Place | None) -> Iterator[tuple[int, list[Audi
             if isinstance(error, MemoryError | OSError):  # the machine's fault, not the packet's
                 raise
             track.degraded = track.degraded or number >= kept
+            lost_bytes += size
             continue
+        if not frames:
+            continue
+        lost_seconds = lost_bytes / bytes_per_second if bytes_per_second else 0.0
         if number >= kept:
-            yield number, frames
+            yield _Decoded(number=number, frames=frames, lost_seconds=lost_seconds)
+        bytes_per_second = size * frames[0].sample_rate / max(1, sum(frame.samples for frame in frames))
+        lost_bytes = 0
+
+
+def _sound_bytes(track: Track, packet: "Packet[AudioStream]") -> int:
+    """The bytes of a packet that tell time; none where it does not decode because it is the tag of a joined file."""
+    return packet.size if track.demuxer in FRAMED and (packet.size < 8192 or b"ID3" not in bytes(packet)) else 0
 
 
 def _encrypted(track: Track) -> FailureError:
@@ -135,18 +155,19 @@ def _note_place(track: Track, feed: Feed, number: int, frame: AudioFrame) -> Non
         track.places.append(feed.place(packets=packets, kept=number, first_time=track.first_time))
 
 
-def _missing(track: Track, feed: Feed, frame: AudioFrame) -> Iterator[AudioFrame]:
-    """Silence for a stretch that is not in the file, so that what follows keeps its time.
+def _missing(track: Track, feed: Feed, frame: AudioFrame, lost_seconds: float) -> Iterator[AudioFrame]:
+    """Silence for a stretch that is not in the file, or does not decode, so that what follows keeps its time.
 
-    Only where timestamps tell: elsewhere the samples are the clock. A timestamp beyond the longest recording allowed
-    is not believed. One that lies behind does not move anything: the sound goes on.
+    Timestamps tell where they are the clock of the file, else the samples are the clock, and the bytes that did not
+    decode count. What would lie beyond the longest recording allowed is not believed. A timestamp that lies behind does
+    not move anything: the sound goes on.
     """
-    if track.demuxer not in CLOCKED or frame.time is None or track.first_time is None:
+    ahead = lost_seconds
+    if track.demuxer in CLOCKED and frame.time is not None and track.first_time is not None:
+        ahead = frame.time - track.first_time - float(feed.seconds)
+    if ahead <= _GAP_SECONDS and not lost_seconds:
         return
-    ahead = frame.time - track.first_time - float(feed.seconds)
-    if ahead <= _GAP_SECONDS:
-        return
-    if frame.time - track.first_time > track.max_seconds:
+    if ahead + float(feed.seconds) > track.max_seconds:
         track.degraded = True
         return
     track.degraded = track.degraded or ahead > _DAMAGE_SECONDS

@@ -48,8 +48,11 @@ _NAMES = (
 DECODERS = frozenset(_NAMES.split())
 """The only decoders that are ever started."""
 
-CLOCKED = frozenset({"matroska", "mov", "mpegts", "ogg"})
+CLOCKED = frozenset({"flac", "flv", "matroska", "mov", "mpeg", "mpegts", "ogg"})
 """Demuxers whose timestamps come from the file and can be trusted where a stretch is missing."""
+
+FRAMED = frozenset({"ac3", "eac3", "mp3"})
+"""Demuxers of frames of about one size, one after the other: the bytes that do not decode tell the time that is lost."""
 
 ESTIMATING = frozenset({"aac", "ac3", "amr", "eac3", "mp3", "mpeg", "mpegts"})
 """Demuxers that guess the duration, from the size or from the last timestamp."""
