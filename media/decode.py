@@ -16,7 +16,7 @@ from av.audio.frame import AudioFrame
 
 from media.audio import Place
 from media.failures import translated
-from media.formats import CLOCKED, ESTIMATING, FRAMED
+from media.formats import CLOCKED, ESTIMATING, FRAMED, HIGHEST_RATE, LOWEST_RATE
 from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, WINDOW_SAMPLES
 from media.resample import Feed, silence_like
 from media.tracks import Track
@@ -125,7 +125,7 @@ def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
             track.degraded = track.degraded or number >= kept
             lost_bytes += size
             continue
-        if not frames:
+        if not frames or not LOWEST_RATE <= frames[0].sample_rate <= HIGHEST_RATE:
             continue
         lost_seconds = lost_bytes / bytes_per_second if bytes_per_second else 0.0
         if number >= kept:

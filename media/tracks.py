@@ -17,7 +17,7 @@ from av.stream import Discard, Disposition
 
 from media.audio import Place, RecordingLimits, SoundWish
 from media.failures import translated
-from media.formats import DECODERS, DEMUXERS
+from media.formats import DECODERS, DEMUXERS, HIGHEST_RATE, LOWEST_RATE
 from media.languages import same_language
 from media.loudness import SAMPLE_RATE
 from media.sniff import sniff_sound
@@ -112,10 +112,7 @@ def _track(path: str, container: InputContainer, demuxer: str, limits: Recording
         raise _unsupported(path, "has a sound track in a codec that is not known; convert it")
     if _tag(stream) in _ENCRYPTED_TAGS or _ENCRYPTED_METADATA in container.metadata:
         raise _unsupported(path, "is encrypted; export it without protection")
-    most = limits.max_separate_channels if wish.channels == "separate" else limits.max_channels
-    if not 1 <= context.channels <= most:
-        words = f"has {context.channels} channels of sound, and 1 to {most} are read; mix it down"
-        raise _unsupported(path, words)
+    _check_shape(path, context, limits, wish)
     for other in container.streams:
         other.discard = Discard.default if other is stream else Discard.all
     context.thread_count = 1
@@ -124,6 +121,15 @@ def _track(path: str, container: InputContainer, demuxer: str, limits: Recording
         path=path, container=container, stream=stream, demuxer=demuxer, number=streams.index(stream) + 1,
         tracks=len(streams), channels=context.channels, source_format=name, max_seconds=limits.max_seconds,
     )  # fmt: skip
+
+
+def _check_shape(path: str, context: AudioCodecContext, limits: RecordingLimits, wish: SoundWish) -> None:
+    most = limits.max_separate_channels if wish.channels == "separate" else limits.max_channels
+    if not 1 <= context.channels <= most:
+        raise _unsupported(path, f"has {context.channels} channels of sound, and 1 to {most} are read; mix it down")
+    if not LOWEST_RATE <= context.sample_rate <= HIGHEST_RATE:
+        words = f"has a sample rate of {context.sample_rate} Hz, and {LOWEST_RATE} to {HIGHEST_RATE} are read; convert it"
+        raise _unsupported(path, words)
 
 
 def _context(stream: AudioStream) -> AudioCodecContext | None:

@@ -1,10 +1,10 @@
 """What happens to each kind of recording that people have: one row each, proved by `test_sound_inputs`."""
 
-import array
-import itertools
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+
+import av
 
 from models.failures import FailureCode
 from tests.unit.media.inputs_shape import Input
@@ -13,7 +13,7 @@ from tests.unit.media.sounds import SoundTrack, buzz, noise, speech, write_track
 
 SECONDS = 4
 
-_READ = "is read to its end"
+READ = "is read to its end"
 _CUT = "what decodes is kept, and the result is marked degraded"
 
 
@@ -145,24 +145,44 @@ def _pcm(samples: Samples, layout: str = "mono") -> Callable[[Path], Path]:
     return lambda folder: write_sound(folder / "a.wav", samples, layout=layout)
 
 
+def _emptied(data: bytearray) -> None:
+    del data[data.index(b"data") + 8 :]
+    data[-4:] = bytes(4)
+    data[4:8] = struct.pack("<I", len(data) - 8)
+
+
+def _too_long(folder: Path) -> Path:
+    return write_sound(folder / "a.wav", silence(3_700, 1_000), rate=1_000)
+
+
+def _film_without_sound(folder: Path) -> Path:
+    path = folder / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        out.mux(stream.encode(av.VideoFrame(96, 64, "yuv420p")))
+        out.mux(stream.encode(None))
+    return path
+
+
 _LYING: tuple[tuple[str, str, Callable[[Path], Path], FailureCode | None], ...] = (
-    ("WAV that says it holds nothing", _READ, _sizes(0), None),
-    ("WAV that was streamed (largest size there is)", _READ, _sizes(0xFFFFFFFF), None),
+    ("WAV that says it holds nothing", READ, _sizes(0), None),
+    ("WAV that was streamed (largest size there is)", READ, _sizes(0xFFFFFFFF), None),
     ("WAV that says too much", _CUT, _sizes(9_000_000), None),
-    ("WAV of an odd size", _READ, lambda folder: _wav(folder, lambda data: data.append(7)), None),
-    ("WAV with a sample rate of 1", "is refused or heard as it says", _field(b"fmt ", 12, struct.pack("<I", 1)), FailureCode.MEDIA_TOO_LONG),
+    ("WAV of an odd size", READ, lambda folder: _wav(folder, lambda data: data.append(7)), None),
+    ("WAV with a sample rate of 1", "is refused", _field(b"fmt ", 12, struct.pack("<I", 1)), FailureCode.MEDIA_UNSUPPORTED),
     ("WAV with a sample rate of 4,000,000,000", "is refused", _field(b"fmt ", 12, struct.pack("<I", 4_000_000_000)), FailureCode.MEDIA_CORRUPT),
     ("WAV with 255 channels", "is refused", _field(b"fmt ", 10, struct.pack("<H", 255)), FailureCode.MEDIA_UNSUPPORTED),
-    ("WAV with blocks of no length", _READ, _field(b"fmt ", 20, bytes(2)), None),
+    ("WAV with blocks of no length", READ, _field(b"fmt ", 20, bytes(2)), None),
     ("WAV in an unknown codec", "is refused", _field(b"fmt ", 8, b"\x77\x77"), FailureCode.MEDIA_UNSUPPORTED),
-    ("MP3 with a cover of 2 MB", _READ, _changed("mp3", "libmp3lame", 44_100, _tagged), None),
-    ("AAC with a cover of 2 MB", _READ, _changed("adts", "aac", 44_100, _tagged), None),
-    ("MP3 after 3,000 bytes of junk", _READ, _changed("mp3", "libmp3lame", 44_100, lambda data: b"junk\xff\0" * 500 + data), None),
-    ("MP3 cut off", "what is there is kept", _changed("mp3", "libmp3lame", 44_100, _half), None),
+    ("MP3 with a cover of 2 MB", READ, _changed("mp3", "libmp3lame", 44_100, _tagged), None),
+    ("AAC with a cover of 2 MB", READ, _changed("adts", "aac", 44_100, _tagged), None),
+    ("MP3 after 3,000 bytes of junk", READ, _changed("mp3", "libmp3lame", 44_100, lambda data: b"junk\xff\0" * 500 + data), None),
+    ("MP3 cut off", "what is there is kept; nothing tells that there was more", _changed("mp3", "libmp3lame", 44_100, _half), None),
     ("FLAC cut off", _CUT, _changed("flac", "flac", 44_100, _half), None),
     ("M4A cut off", "is refused: its index came last", _changed("ipod", "aac", 44_100, _half), FailureCode.MEDIA_CORRUPT),
     ("Matroska cut off", _CUT, _changed("matroska", "flac", 44_100, _half), None),
-    ("MP3 with zeroes in the middle", "what decodes is kept", _changed("mp3", "libmp3lame", 44_100, _zeroed), None),
+    ("MP3 with zeroes in the middle", _CUT, _changed("mp3", "libmp3lame", 44_100, _zeroed), None),
     ("FLAC with zeroes in the middle", _CUT, _changed("flac", "flac", 44_100, _zeroed), None),
     ("M4A, encrypted", "is refused", _coded("mp4", "aac", 44_100, encryption_scheme="cenc-aes-ctr", encryption_key="76a6c65c5ea762046bd749a2e632ccbb", encryption_kid="a7e61c373e219033c21091fa607bf3b8"), FailureCode.MEDIA_UNSUPPORTED),
     ("M4A from a shop, protected", "is refused", _changed("ipod", "aac", 44_100, lambda data: data.replace(b"mp4a", b"drms")), FailureCode.MEDIA_UNSUPPORTED),
@@ -171,8 +191,13 @@ _LYING: tuple[tuple[str, str, Callable[[Path], Path], FailureCode | None], ...] 
 )  # fmt: skip
 
 INPUTS: tuple[Input, ...] = (
-    *(Input(name=name, says=_READ, make=make, ends=None) for name, make in _CODED),
+    *(Input(name=name, says=READ, make=make, ends=None) for name, make in _CODED),
     *(Input(name=name, says=says, make=make, ends=ends) for name, says, make, ends in _LYING),
-    Input(name="Sound of 0.2 s", says=_READ, make=_pcm(buzz(0.2)), ends=None),
+    Input(name="Silence", says="ends at once as speechless, with no call", make=_pcm(silence(30)), ends=None),
+    Input(name="Steady noise of -60 dBFS", says="ends at once as speechless, with no call", make=_pcm(noise(30, dbfs=-60)), ends=None),
+    Input(name="A film without sound", says="is refused", make=_film_without_sound, ends=FailureCode.MEDIA_NO_AUDIO),
+    Input(name="Sound of 0.2 s", says="is sent as it is", make=_pcm(buzz(0.2)), ends=None),
     Input(name="Sound of 0.05 s", says="is refused", make=_pcm(buzz(0.05)), ends=FailureCode.MEDIA_TOO_SHORT),
-)
+    Input(name="No sound at all (0 samples)", says="is refused", make=lambda folder: _wav(folder, _emptied), ends=FailureCode.MEDIA_EMPTY),
+    Input(name="Longer than allowed", says="is refused", make=_too_long, ends=FailureCode.MEDIA_TOO_LONG),
+)  # fmt: skip

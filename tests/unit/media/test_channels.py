@@ -70,13 +70,12 @@ def test_bleed_in_a_pause_is_silenced(tmp_path: Path) -> None:
     one = tone(2) + silence(3) + tone(2)
     other = silence(2) + tone(3, hertz=700) + silence(2)
     first, _ = clips_of(tmp_path, mixed(one, scaled(other, 0.05)), other)
-    assert first.sounds == ((0, 2), (5, 7))
+    assert list(first.sounds) == [(0, 2), (5, 7)]
     assert loudness(heard(first.path)[2 * 16_000 : 5 * 16_000]) == 0
 
 
 def test_one_channel_apart_is_that_channel(tmp_path: Path) -> None:
-    (clip,) = clips_of(tmp_path, speech(5), layout="mono")
-    assert clip.channel is None
+    assert [clip.channel for clip in clips_of(tmp_path, speech(5), layout="mono")] == [None]
 
 
 def test_a_voice_on_the_third_channel_keeps_its_loudness_in_the_mix(tmp_path: Path) -> None:

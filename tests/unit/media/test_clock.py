@@ -1,6 +1,5 @@
 """Times are those of the recording, whatever is missing or wrong in the file."""
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,15 +7,14 @@ import av
 import pytest
 
 from media.audio import Recording, RecordingLimits, prepare_recording
-from tests.unit.media.samples import silence, tone, write_sound
-from tests.unit.media.sounds import FORMATS, SoundTrack, made, write_tracks
+from tests.unit.media.samples import Samples, silence, tone
+from tests.unit.media.sounds import FORMATS, made
 
 LIMITS = RecordingLimits(max_seconds=3_600)
 BEEPS = [4.0, 24.0, 44.0]
-CLOCKED = ["flac", "m4a", "opus in ogg", "vorbis in ogg", "opus in webm", "aac in matroska", "mp2 in mpeg-ts"]
 
 
-def beeps(rate: int) -> "array.array[int]":
+def beeps(rate: int) -> Samples:
     """A second of sound every 20 s."""
     return sum(((silence(4, rate) + tone(1, rate=rate) + silence(15, rate)) for _ in BEEPS), start=silence(0, rate))
 
@@ -43,7 +41,8 @@ def with_packets(path: Path, container: str, *, keep: Sequence[tuple[float, floa
         packets = [packet for packet in source.demux(stream) if packet.pts is not None]
         for begin, end, shift in keep:
             for packet in packets:
-                if packet.time_base is None or packet.pts is None or not begin <= packet.pts * packet.time_base < end:
+                assert packet.pts is not None
+                if not begin <= packet.pts * packet.time_base < end:
                     continue
                 before = packet.pts, packet.dts
                 packet.pts = packet.dts = packet.pts + round(shift / packet.time_base)
@@ -63,3 +62,43 @@ def test_a_missing_stretch_does_not_move_what_follows(tmp_path: Path, name: str,
     assert starts(recording) == pytest.approx(BEEPS, abs=0.12)
     assert recording.duration_seconds == pytest.approx(60, abs=0.2)
     assert recording.degraded
+
+
+def test_a_hole_in_an_mp3_does_not_move_what_follows(tmp_path: Path) -> None:
+    path = made(tmp_path, "mp3", beeps(44_100))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 6] + bytes(len(data) // 6) + data[len(data) // 3 :])
+    recording = prepared(path)
+    assert starts(recording) == pytest.approx(BEEPS, abs=0.15)
+    assert recording.degraded
+
+
+def test_joined_mp3s_have_no_silence_where_their_tags_are(tmp_path: Path) -> None:
+    data = made(tmp_path, "mp3", beeps(44_100)).read_bytes()
+    cover = b"ID3\x03\0\0" + bytes([0, 2, 0, 0]) + bytes(2 << 14)
+    path = tmp_path / "joined.mp3"
+    path.write_bytes(data + cover + data)
+    assert prepared(path).duration_seconds == pytest.approx(120, abs=0.5)
+
+
+@pytest.mark.parametrize("name", ["opus in ogg", "mp2 in mpeg-ts"])
+def test_sound_goes_on_where_timestamps_jump_back(tmp_path: Path, name: str) -> None:
+    """Two files joined, the second one counting from zero again: nothing is lost, doubled or held apart."""
+    path = made(tmp_path, name, beeps(48_000))
+    path.write_bytes(path.read_bytes() * 2)
+    assert starts(prepared(path)) == pytest.approx([*BEEPS, *(60 + beep for beep in BEEPS)], abs=0.15)
+
+
+def test_a_timestamp_beyond_the_longest_recording_is_not_believed(tmp_path: Path) -> None:
+    path = with_packets(made(tmp_path, "opus in webm", beeps(48_000)), "webm", keep=[(0, 10, 0), (10, 60, 90_000)])
+    recording = prepare_recording(str(path), str(tmp_path), RecordingLimits(max_seconds=50_000))
+    assert starts(recording) == pytest.approx(BEEPS, abs=0.12)
+    assert recording.degraded
+
+
+def test_clocks_that_drift_apart_are_no_damage(tmp_path: Path) -> None:
+    drifting = [(at, at + 1.0, at * 0.004) for at in range(60)]
+    path = with_packets(made(tmp_path, "opus in webm", beeps(48_000)), "webm", keep=drifting)
+    recording = prepared(path)
+    assert starts(recording) == pytest.approx([beep * 1.004 for beep in BEEPS], abs=0.12)
+    assert not recording.degraded
