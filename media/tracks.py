@@ -128,7 +128,9 @@ def _check_shape(path: str, context: AudioCodecContext, limits: RecordingLimits,
     if not 1 <= context.channels <= most:
         raise _unsupported(path, f"has {context.channels} channels of sound, and 1 to {most} are read; mix it down")
     if not LOWEST_RATE <= context.sample_rate <= HIGHEST_RATE:
-        words = f"has a sample rate of {context.sample_rate} Hz, and {LOWEST_RATE} to {HIGHEST_RATE} are read; convert it"
+        words = (
+            f"has a sample rate of {context.sample_rate} Hz, and {LOWEST_RATE} to {HIGHEST_RATE} are read; convert it"
+        )
         raise _unsupported(path, words)
 
 
