@@ -7,9 +7,8 @@ work, so that it is in the state that it would have been in; and everything is c
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import av.error
 from av.audio.frame import AudioFrame
@@ -89,8 +88,7 @@ def _fed(track: Track, feed: Feed, begin: Place | None) -> Iterator[bytes]:
     yield from feed.finish()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Decoded:
+class _Decoded(NamedTuple):
     """The frames of one packet."""
 
     number: int
@@ -102,20 +100,19 @@ class _Decoded:
 def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
     """Every packet that decodes; others are stepped over, and a broken container ends the track."""
     packets: Iterator[Packet[AudioStream]] = track.container.demux(track.stream)
-    number, bytes_per_second, lost_bytes = -1, 0.0, 0
     decode_from, kept = (begin.packets, begin.kept) if begin else (0, 0)
-    size = 0
+    number, lost_bytes, seconds_per_byte = -1, 0, 0.0
     while True:
         try:
+            packet = None
             packet = next(packets, None)
             if packet is None:
                 return
-            number, size = number + 1, 0
+            number += 1
             if number < decode_from:
                 continue
             if number == 0 and packet.has_sidedata("encryption_info"):
                 raise _encrypted(track)
-            size = _sound_bytes(track, packet)
             frames = packet.decode()
         except av.error.EOFError:
             return
@@ -123,20 +120,21 @@ def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
             if isinstance(error, MemoryError | OSError):  # the machine's fault, not the packet's
                 raise
             track.degraded = track.degraded or number >= kept
-            lost_bytes += size
+            lost_bytes += _sound_bytes(track, packet)
             continue
         if not frames or not LOWEST_RATE <= frames[0].sample_rate <= HIGHEST_RATE:
             continue
-        lost_seconds = lost_bytes / bytes_per_second if bytes_per_second else 0.0
         if number >= kept:
-            yield _Decoded(number=number, frames=frames, lost_seconds=lost_seconds)
-        bytes_per_second = size * frames[0].sample_rate / max(1, sum(frame.samples for frame in frames))
+            yield _Decoded(number=number, frames=frames, lost_seconds=lost_bytes * seconds_per_byte)
+        seconds_per_byte = frames[0].samples / frames[0].sample_rate / max(1, packet.size)
         lost_bytes = 0
 
 
-def _sound_bytes(track: Track, packet: "Packet[AudioStream]") -> int:
+def _sound_bytes(track: Track, packet: "Packet[AudioStream] | None") -> int:
     """The bytes of a packet that tell time; none where it does not decode because it is the tag of a joined file."""
-    return packet.size if track.demuxer in FRAMED and (packet.size < 8192 or b"ID3" not in bytes(packet)) else 0
+    if packet is None or track.demuxer not in FRAMED or b"ID3" in bytes(packet):
+        return 0
+    return packet.size
 
 
 def _encrypted(track: Track) -> FailureError:

@@ -5,7 +5,7 @@ other's input, where both count in step, and its first second of output is not u
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -16,6 +16,7 @@ from media.audio import Place
 from media.loudness import SAMPLE_BYTES, SAMPLE_RATE
 
 _WARM_UP_SAMPLES = SAMPLE_RATE
+_MANY_SAMPLES = 32_768
 
 
 @dataclass(kw_only=True, slots=True)
@@ -29,6 +30,8 @@ class Feed:
     """Samples, at their own rate, that it has taken."""
     delivered: int = 0
     _resampler: av.AudioResampler | None = None
+    _waiting: av.AudioFifo = field(default_factory=av.AudioFifo)
+    """Frames are resampled many at a time: each call costs as much as a frame of MP3 itself."""
     _shape: tuple[str, str, int] | None = None
     _skip: int = 0
 
@@ -59,6 +62,7 @@ class Feed:
         self._skip = -self.fed % frame.sample_rate
         if self.fed:
             self.delivered = self.base + (self.fed + self._skip) // frame.sample_rate * SAMPLE_RATE
+        self._waiting = av.AudioFifo()
         self._resampler = av.AudioResampler(format="s16", layout=self.layout, rate=SAMPLE_RATE, frame_size=SAMPLE_RATE)
 
     def take(self, frame: AudioFrame) -> Iterator[bytes]:
@@ -71,10 +75,14 @@ class Feed:
                 return
             frame = _without_beginning(frame, left_out)
         frame.pts = None  # where stamps jump, FFmpeg would warn and go on all the same
-        yield from self._resampled(frame)
+        self._waiting.write(frame)
+        if self._waiting.samples >= _MANY_SAMPLES:
+            yield from self._resampled(self._waiting.read())
 
     def finish(self) -> Iterator[bytes]:
-        """What the resampler still holds."""
+        """What is still held."""
+        if self._waiting.samples:
+            yield from self._resampled(self._waiting.read())
         yield from self._resampled(None)
 
     def _resampled(self, frame: AudioFrame | None) -> Iterator[bytes]:

@@ -109,14 +109,15 @@ def test_a_film_that_names_other_files_reads_none_of_them(tmp_path: Path, canary
         for target in (str(canary), canary.name, address):
             name = target.encode()
             alias = (
-                bytes(4)
-                + struct.pack(">HH", 150, 2)
-                + bytes(42)
+                bytes(14 + 28 + 12)
                 + bytes([len(canary.name)])
                 + canary.name.encode().ljust(63, b"\0")
+                + bytes(16)
+                + struct.pack(">HH", 1, 1)
+                + bytes(16)
             )
             paths = struct.pack(">HH", 2, len(name)) + name + bytes(len(name) % 2) + struct.pack(">H", 0xFFFF)
-            for entry in (box(b"url ", bytes(4) + name + b"\0"), box(b"alis", alias.ljust(150, b"\0") + paths)):
+            for entry in (box(b"url ", bytes(4) + name + b"\0"), box(b"alis", alias + paths)):
                 path = tmp_path / "crafted.mov"
                 path.write_bytes(rebuilt(film, entry))
                 with suppress(FailureError):
