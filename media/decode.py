@@ -102,9 +102,9 @@ def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
     packets: Iterator[Packet[AudioStream]] = track.container.demux(track.stream)
     decode_from, kept = (begin.packets, begin.kept) if begin else (0, 0)
     number, lost_bytes, seconds_per_byte = -1, 0, 0.0
+    packet = None
     while True:
         try:
-            packet = None
             packet = next(packets, None)
             if packet is None:
                 return

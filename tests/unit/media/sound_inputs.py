@@ -11,16 +11,18 @@ from tests.unit.media.inputs_shape import Input
 from tests.unit.media.samples import Samples, interleaved, silence, write_sound
 from tests.unit.media.sounds import SoundTrack, buzz, noise, speech, write_tracks
 
-SECONDS = 4
+SECONDS = 2
 
 READ = "is read to its end"
 _CUT = "what decodes is kept, and the result is marked degraded"
 
 
-def _coded(container: str, codec: str, rate: int, layout: str = "mono", **options: str) -> Callable[[Path], Path]:
+def _coded(
+    container: str, codec: str, rate: int, layout: str = "mono", seconds: int = SECONDS, **options: str
+) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         channels = {"mono": 1, "stereo": 2, "5.1": 6, "7.1": 8}[layout]
-        sound = interleaved(*[speech(SECONDS, rate=rate)] * channels)
+        sound = interleaved(*[speech(seconds, rate=rate)] * channels)
         track = SoundTrack(samples=sound, codec=codec, rate=rate, layout=layout)
         return write_tracks(folder / "a.bin", container, track, options=options)
 
@@ -108,7 +110,7 @@ def _changed(
     container: str, codec: str, rate: int, change: Callable[[bytes], bytes], **options: str
 ) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        path = _coded(container, codec, rate, **options)(folder)
+        path = _coded(container, codec, rate, seconds=2 * SECONDS, **options)(folder)
         path.write_bytes(change(path.read_bytes()))
         return path
 

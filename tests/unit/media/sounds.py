@@ -2,6 +2,7 @@
 
 import array
 import dataclasses
+import functools
 import itertools
 import math
 import random
@@ -53,6 +54,7 @@ def speech(seconds: float, *, rate: int = RATE, seed: int = 1, amplitude: float 
     return samples[: round(seconds * rate)]
 
 
+@functools.cache
 def buzz(seconds: float, *, rate: int = RATE, amplitude: float = 0.3, hertz: float = 110) -> Samples:
     """A tone with overtones, as a voice has."""
     steps = [2 * math.pi * hertz * overtone / rate for overtone in (1, 3, 7)]
@@ -130,7 +132,7 @@ ENCODERS: Mapping[str, Mapping[str, str]] = {
 def made(folder: Path, name: str, samples: "Samples | None" = None) -> Path:
     """A recording in the format of that name, of mono samples at its rate."""
     container, codec, rate, layout = FORMATS[name]
-    sound = speech(40, rate=rate) if samples is None else samples
+    sound = speech(30, rate=rate) if samples is None else samples
     if layout == "stereo":
         sound = interleaved(sound, sound)
     track = SoundTrack(samples=sound, codec=codec, rate=rate, layout=layout)

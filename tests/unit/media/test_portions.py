@@ -46,26 +46,28 @@ def assert_same(path: Path, wish: SoundWish = MIX, *, sizes: int | None = None) 
 def assert_alike(ours: Clip, theirs: Clip) -> None:
     """The same samples, but for the noise that some decoders draw by chance."""
     one, other = heard(ours.path), heard(theirs.path)
+    if one == other:
+        return
     difference = array.array("h", (a - b for a, b in zip(one, other, strict=True)))
     assert loudness(difference) <= 0.02 * loudness(one)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_portions_give_the_clips_of_the_whole(tmp_path: Path, name: str) -> None:
-    assert len(assert_same(made(tmp_path, name), sizes=1)) > 4
+    assert len(assert_same(made(tmp_path, name), sizes=1)) > 2
 
 
 def test_portions_may_end_anywhere(tmp_path: Path) -> None:
-    path = write_sound(tmp_path / "a.wav", speech(120))
-    for seed in range(3):
+    path = write_sound(tmp_path / "a.wav", speech(60))
+    for seed in range(2):
         chance = random.Random(seed)
-        parts = assert_same(path, sizes=chance.randrange(50_000, 400_000))
+        parts = assert_same(path, sizes=chance.randrange(20_000, 300_000))
         for part in parts[:-1]:
             assert sum(clip.size_bytes for clip in part.clips[:-1]) < sum(clip.size_bytes for clip in part.clips)
 
 
 def test_portions_of_separate_channels_are_those_of_the_whole(tmp_path: Path) -> None:
-    sound = interleaved(speech(60, seed=1), silence(25) + speech(35, seed=2), speech(60, seed=3, pauses=4))
+    sound = interleaved(speech(45, seed=1), silence(15) + speech(30, seed=2), speech(45, seed=3, pauses=4))
     path = write_sound(tmp_path / "a.wav", sound, layout="2.1")
     parts = assert_same(path, SoundWish(channels="separate"), sizes=1)
     starts = [clip.start_seconds for part in parts for clip in part.clips]
@@ -85,8 +87,8 @@ def test_a_portion_says_how_far_it_came_and_where_to_go_on(tmp_path: Path) -> No
     parts = portions(made(tmp_path, "flac"), SHORT, MIX, lambda: 1)
     lengths = [part.duration_seconds for part in parts]
     assert lengths == sorted(lengths)
-    assert lengths[0] < 30
-    assert all(part.said_seconds == pytest.approx(40) for part in parts)
+    assert lengths[0] < 25
+    assert all(part.said_seconds == pytest.approx(30) for part in parts)
     assert all(pickle.loads(pickle.dumps(part.rest)) == part.rest for part in parts)  # noqa: S301
     assert [part.rest is None for part in parts] == [False] * (len(parts) - 1) + [True]
 
