@@ -177,12 +177,12 @@ def _missing(track: Track, feed: Feed, frame: AudioFrame, lost_seconds: float) -
 
 
 def _is_shorter_than_it_says(track: Track) -> bool:
-    said = _trusted_seconds(track)
+    said = trusted_seconds(track)
     is_short = said is not None and track.samples / SAMPLE_RATE < said * _SHORTFALL_RATIO - _SHORTFALL_SECONDS
     return is_short or _is_cut_off_wav(Path(track.path))
 
 
-def _trusted_seconds(track: Track) -> float | None:
+def trusted_seconds(track: Track) -> float | None:
     """The length of the sound track as the file states it; None where it does not, or FFmpeg only guesses."""
     if track.demuxer in ESTIMATING:
         return None
@@ -192,9 +192,16 @@ def _trusted_seconds(track: Track) -> float | None:
 
 
 def _is_cut_off_wav(path: Path) -> bool:
-    """FFmpeg takes a WAV that ends early for a shorter one. A streamed WAV says 0 or the largest number there is."""
+    """FFmpeg takes a WAV that ends early for a shorter one."""
     with path.open("rb") as file:
-        head = file.read(8)
-        size_bytes = file.seek(0, os.SEEK_END)
-    said = int.from_bytes(head[4:], "little")
-    return head[:4] == b"RIFF" and said != 0xFFFFFFFF and said > size_bytes + _WAV_SLACK_BYTES
+        said = _said_wav_bytes(file.read(28))
+        return said is not None and said > file.seek(0, os.SEEK_END) + _WAV_SLACK_BYTES
+
+
+def _said_wav_bytes(head: bytes) -> int | None:
+    """The size of the file by its header. A streamed WAV says 0 or the largest number there is, and nothing by it."""
+    if head[:4] == b"RIFF" and head[4:8] != b"\xff\xff\xff\xff":
+        return int.from_bytes(head[4:8], "little")
+    if head[:4] == b"RF64" and head[12:16] == b"ds64":
+        return int.from_bytes(head[20:28], "little")
+    return int.from_bytes(head[16:24], "little") if head[:4] == b"riff" else None

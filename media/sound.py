@@ -10,7 +10,7 @@ from media.audio import Clip, Gate, LanePosition, Position, Recording, Recording
 from media.channels import mixed, separated
 from media.clips import CutRules
 from media.cutter import CutClip, Cutter
-from media.decode import windows
+from media.decode import trusted_seconds, windows
 from media.flac import MIME_TYPE
 from media.gate import border, next_gate
 from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, STEP_SECONDS, WINDOW_SAMPLES, WINDOW_STEPS
@@ -20,8 +20,10 @@ from models.failures import FailureCode, FailureError, failure
 _BYTES_PER_SECOND = SAMPLE_RATE * SAMPLE_BYTES
 _HEADER_BYTES = 16_384
 """What a FLAC file needs beside its samples, at most."""
-_ABSURD_RATIO = 2
+_TOLERANCE = 1.02
 """A header that says this much more than the limit is believed without decoding."""
+_ABSURD_RATIO = 2
+"""So is a guess of FFmpeg's that says this much more."""
 
 
 def prepared(path: str, folder: str, limits: RecordingLimits, wish: SoundWish, begin: Position | None) -> Recording:
@@ -198,8 +200,10 @@ class _Portion:
 
 
 def _check_said_length(track: Track, limits: RecordingLimits) -> None:
-    said = track.said_seconds or 0
-    if said > limits.max_seconds * _ABSURD_RATIO:
+    """Before anything is decoded, let alone sent."""
+    stated = trusted_seconds(track) or 0.0
+    said = stated if stated > limits.max_seconds * _TOLERANCE else track.said_seconds or 0.0
+    if stated > limits.max_seconds * _TOLERANCE or said > limits.max_seconds * _ABSURD_RATIO:
         raise _too_long(track, said, limits)
 
 

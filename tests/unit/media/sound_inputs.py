@@ -153,6 +153,15 @@ def _emptied(data: bytearray) -> None:
     data[4:8] = struct.pack("<I", len(data) - 8)
 
 
+def _rf64_of_5_gb(folder: Path) -> Path:
+    path = _coded("wav", "pcm_s16le", 48_000, rf64="always")(folder)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"ds64") + 8
+    data[at : at + 16] = struct.pack("<QQ", 5_000_000_080, 5_000_000_000)
+    path.write_bytes(data)
+    return path
+
+
 def _too_long(folder: Path) -> Path:
     return write_sound(folder / "a.wav", silence(3_700, 1_000), rate=1_000)
 
@@ -171,6 +180,8 @@ _LYING: tuple[tuple[str, str, Callable[[Path], Path], FailureCode | None], ...] 
     ("WAV that says it holds nothing", READ, _sizes(0), None),
     ("WAV that was streamed (largest size there is)", READ, _sizes(0xFFFFFFFF), None),
     ("WAV that says too much", _CUT, _sizes(9_000_000), None),
+    ("RF64 that says it holds 5 GB", _CUT, _rf64_of_5_gb, None),
+    ("WAV with a sample rate of 1,358,970,496", "is refused", _field(b"fmt ", 12, struct.pack("<I", 1_358_970_496)), FailureCode.MEDIA_UNSUPPORTED),
     ("WAV of an odd size", READ, lambda folder: _wav(folder, lambda data: data.append(7)), None),
     ("WAV with a sample rate of 1", "is refused", _field(b"fmt ", 12, struct.pack("<I", 1)), FailureCode.MEDIA_UNSUPPORTED),
     ("WAV with a sample rate of 4,000,000,000", "is refused", _field(b"fmt ", 12, struct.pack("<I", 4_000_000_000)), FailureCode.MEDIA_CORRUPT),

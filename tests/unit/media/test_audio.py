@@ -192,7 +192,9 @@ def test_corrupt_tail_keeps_what_decoded(tmp_path: Path) -> None:
     assert recording.clips[-1].end_seconds == pytest.approx(recording.duration_seconds, abs=0.1)
 
 
-@pytest.mark.parametrize(("container", "codec"), [("wav", "pcm_s16le"), ("flac", "flac"), ("matroska", "flac")])
+@pytest.mark.parametrize(
+    ("container", "codec"), [("wav", "pcm_s16le"), ("w64", "pcm_s16le"), ("flac", "flac"), ("matroska", "flac")]
+)
 def test_recording_cut_off_is_kept_and_said(tmp_path: Path, container: str, codec: str) -> None:
     path = write_sound(tmp_path / "a.bin", tone(20), codec, container_format=container)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -11,6 +11,7 @@ import pytest
 from media.audio import Clip, Recording, RecordingLimits, SoundWish, prepare_recording
 from tests.unit.media.samples import heard, interleaved, loudness, silence, write_sound
 from tests.unit.media.sounds import FORMATS, SHORT, made, portions, speech
+from tests.unit.media.test_audio import add_picture_track
 
 MIX = SoundWish()
 
@@ -99,3 +100,17 @@ def test_what_lies_before_a_portion_is_not_decoded_again(tmp_path: Path) -> None
         assert part.rest is not None
         begins = part.rest.place.packets * 1152 / 44_100
         assert part.clips[-1].end_seconds - 20 < begins < part.clips[-1].end_seconds
+
+
+def test_portions_of_a_film_whose_sound_begins_late_keep_its_clock(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.mkv", speech(30), "flac", begin_seconds=4, also=add_picture_track)
+    parts = assert_same(path, sizes=1)
+    assert parts[0].clips[0].start_seconds >= 4
+
+
+def test_portions_of_a_recording_with_a_hole_are_those_of_the_whole(tmp_path: Path) -> None:
+    for name in ("mp3", "opus in ogg"):
+        path = made(tmp_path, name, speech(45, rate=FORMATS[name][2]))
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 3] + bytes(len(data) // 8) + data[len(data) // 3 + len(data) // 8 :])
+        assert assert_same(path, sizes=1)[-1].degraded
