@@ -37,6 +37,11 @@ def test_each_channel_is_cut_by_itself_on_one_clock(tmp_path: Path) -> None:
     assert heard(clips[1].path)[4800 : 4800 + 48_000] == tone(3, hertz=700)
 
 
+def test_clips_are_numbered_by_their_start_whichever_ends_first(tmp_path: Path) -> None:
+    clips = clips_of(tmp_path, speech(40, seed=1), silence(5) + tone(2, hertz=700) + silence(33))
+    assert [(clip.index, clip.channel) for clip in clips] == [(0, 1), (1, 2)]
+
+
 def test_two_voices_at_once_are_two_clips(tmp_path: Path) -> None:
     clips = clips_of(tmp_path, speech(20, seed=1), speech(20, seed=2))
     assert [clip.channel for clip in clips] == [1, 2]

@@ -5,17 +5,19 @@ import random
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from media.audio import Recording, RecordingLimits, SoundWish, prepare_recording
+from media.tracks import open_track
 from models.failures import FailureCode, FailureError
 from tests.unit.media.inputs_shape import Input
 from tests.unit.media.samples import damaged, write_sound
 from tests.unit.media.sound_inputs import INPUTS
 from tests.unit.media.sounds import buzz, made, speech
+from tests.unit.media.test_audio import add_picture_track
 
 LIMITS = RecordingLimits(max_seconds=3_600)
 ALLOWED = {
@@ -139,6 +141,13 @@ def test_damage_ends_with_a_code_or_is_survived(tmp_path: Path, row: Input) -> N
             prepared(path, wish)
         except FailureError as error:
             assert error.failure.code in ALLOWED, (seed, error.failure)  # noqa: PT017
+
+
+def test_the_decoder_of_the_picture_of_a_film_is_not_started(tmp_path: Path) -> None:
+    """FFmpeg looks into every track when it opens a file, and only decoders find out how pixels are arranged."""
+    path = write_sound(tmp_path / "a.mkv", buzz(2), "flac", also=add_picture_track)
+    with closing(open_track(str(path)).container) as container:
+        assert [stream.format for stream in container.streams.video] == [None]
 
 
 def test_a_recording_cut_into_too_many_clips_is_refused(tmp_path: Path) -> None:
