@@ -201,10 +201,9 @@ class _Portion:
 
 def _check_said_length(track: Track, limits: RecordingLimits) -> None:
     """Before anything is decoded, let alone sent."""
-    stated = trusted_seconds(track) or 0.0
-    said = stated if stated > limits.max_seconds * _TOLERANCE else track.said_seconds or 0.0
-    if stated > limits.max_seconds * _TOLERANCE or said > limits.max_seconds * _ABSURD_RATIO:
-        raise _too_long(track, said, limits)
+    for said, ratio in ((trusted_seconds(track), _TOLERANCE), (track.said_seconds, _ABSURD_RATIO)):
+        if said is not None and said > limits.max_seconds * ratio:
+            raise _too_long(track, said, limits)
 
 
 def _check_length(track: Track, limits: RecordingLimits) -> None:
