@@ -86,7 +86,7 @@ def expected_usage(pictures: int, lengths: Sequence[float], *, clip_seconds: flo
 
 def said_seconds(path: str) -> float | None:
     """The length that a recording's header tells. Belongs into a decoding process. Raises FailureError."""
-    from media.decode import open_track
+    from media.tracks import open_track
 
     with closing(open_track(path).container) as container:
         return None if container.duration is None else container.duration / 1_000_000

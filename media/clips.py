@@ -1,4 +1,6 @@
-"""Where a recording is cut into clips: a pure plan over its loudness, one number for each step of 50 ms.
+"""Where a recording is cut into clips: a pure plan over its loudness and over what of it counts as sound.
+
+The loudness is one number for each step of 50 ms, dBFS; what counts as sound is one byte for each, 0 or 1.
 
 A clip holds sound from its first step to its last, with a little margin around; it is never longer than the limit.
 It ends
@@ -14,6 +16,10 @@ planning goes along with decoding, and `plan_clips`, which plans a whole recordi
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+Sound: TypeAlias = bytes | bytearray
+"""Which steps count as sound: 1 or 0 for each."""
 
 _QUIETER_THAN_SPEECH_DB = 20.0
 _LOUD_SHARE = 0.9
@@ -22,7 +28,7 @@ _LOUD_SHARE = 0.9
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CutRules:
-    """How to cut; all but the loudness are counts of steps."""
+    """How to cut, in steps."""
 
     max_steps: int
     """No clip is longer."""
@@ -36,8 +42,8 @@ class CutRules:
     """What is kept of the silence around sound, for soft beginnings and endings."""
     overlap_steps: int
     """How much two clips share where no pause was found."""
-    silence_dbfs: float
-    """What is not louder than this is no sound."""
+    overlaps_always: bool = False
+    """Clips overlap where they are cut in a pause, too."""
 
     def __post_init__(self) -> None:
         """Refuse rules under which planning would not advance."""
@@ -61,31 +67,30 @@ class Cut:
     """How many steps from there on are in a clip already."""
 
 
-def plan_clips(levels: Sequence[float], rules: CutRules) -> list[tuple[int, int]]:
+def plan_clips(levels: Sequence[float], sound: Sound, rules: CutRules) -> list[tuple[int, int]]:
     """The clips of a whole recording, in order, from its loudness in dBFS."""
-    return [clip for clip in _cuts(levels, rules) if clip is not None]
+    return [clip for clip in _cuts(levels, sound, rules) if clip is not None]
 
 
-def _cuts(levels: Sequence[float], rules: CutRules) -> Iterator[tuple[int, int] | None]:
+def _cuts(levels: Sequence[float], sound: Sound, rules: CutRules) -> Iterator[tuple[int, int] | None]:
     origin, covered = 0, 0
-    while cut := next_cut(levels[origin:], rules, covered=covered, is_end=True):
+    while cut := next_cut(levels[origin:], sound[origin:], rules, covered=covered, is_end=True):
         yield None if cut.clip is None else (origin + cut.clip[0], origin + cut.clip[1])
         origin, covered = origin + cut.resume, cut.covered
 
 
-def next_cut(levels: Sequence[float], rules: CutRules, *, covered: int = 0, is_end: bool) -> Cut | None:
+def next_cut(levels: Sequence[float], sound: Sound, rules: CutRules, *, covered: int = 0, is_end: bool) -> Cut | None:
     """The first decision over these levels; None where more of them are needed, or none are left.
 
     `covered` is what the decision before said: a clip that would bring no new sound is not made.
     """
-    sound = bytes(level > rules.silence_dbfs for level in levels)
     cut = _first_cut(levels, sound, rules, is_end=is_end)
     if cut is None or cut.clip is None or sound.rfind(1, *cut.clip) < covered:
         return cut and Cut(clip=None, resume=cut.resume, covered=max(0, covered - cut.resume))
     return cut
 
 
-def _first_cut(levels: Sequence[float], sound: bytes, rules: CutRules, *, is_end: bool) -> Cut | None:
+def _first_cut(levels: Sequence[float], sound: Sound, rules: CutRules, *, is_end: bool) -> Cut | None:
     first = sound.find(1)
     if first < 0:
         resume = len(sound) if is_end else max(0, len(sound) - rules.margin_steps)
@@ -103,27 +108,41 @@ def _first_cut(levels: Sequence[float], sound: bytes, rules: CutRules, *, is_end
     return None
 
 
-def _cut_before(limit: int, start: int, levels: Sequence[float], sound: bytes, rules: CutRules) -> Cut:
+def _cut_before(limit: int, start: int, levels: Sequence[float], sound: Sound, rules: CutRules) -> Cut:
     search = limit - rules.search_steps
-    pause = _longest_pause(levels[search:limit], rules)
+    pause = longest_pause(levels[search:limit], sound[search:limit], rules.pause_steps)
     if pause is None:
         return Cut(clip=(start, limit), resume=limit - rules.overlap_steps, covered=rules.overlap_steps)
     middle = search + (pause[0] + pause[1]) // 2
-    return Cut(clip=(start, _end_of_sound(sound, start, middle, rules)), resume=middle)
+    overlap = rules.overlap_steps if rules.overlaps_always else 0
+    return Cut(clip=(start, _end_of_sound(sound, start, middle, rules)), resume=middle - overlap, covered=overlap)
 
 
-def _end_of_sound(sound: bytes, start: int, end: int, rules: CutRules) -> int:
+def _end_of_sound(sound: Sound, start: int, end: int, rules: CutRules) -> int:
     return min(end, sound.rfind(1, start, end) + 1 + rules.margin_steps)
 
 
-def _longest_pause(levels: Sequence[float], rules: CutRules) -> tuple[int, int] | None:
+def longest_pause(levels: Sequence[float], sound: Sound, pause_steps: int) -> tuple[int, int] | None:
     """Begin and end of the longest pause, the last of several; None where each is too short."""
-    speech = sorted(levels)[int(len(levels) * _LOUD_SHARE)]
-    threshold = max(rules.silence_dbfs, speech - _QUIETER_THAN_SPEECH_DB)
+    quiet_dbfs = sorted(levels)[int(len(levels) * _LOUD_SHARE)] - _QUIETER_THAN_SPEECH_DB
     longest, at = None, 0
-    for is_quiet, steps in itertools.groupby(level <= threshold for level in levels):
+    for is_quiet, steps in itertools.groupby(
+        not heard or level <= quiet_dbfs for level, heard in zip(levels, sound, strict=True)
+    ):
         end = at + sum(1 for _ in steps)
-        if is_quiet and end - at >= max(rules.pause_steps, longest[1] - longest[0] if longest else 0):
+        if is_quiet and end - at >= max(pause_steps, longest[1] - longest[0] if longest else 0):
             longest = (at, end)
         at = end
     return longest
+
+
+def stretches(sound: Sound, pause_steps: int) -> list[tuple[int, int]]:
+    """Where there is sound: begin and end of each stretch; shorter pauses are not told apart."""
+    found: list[tuple[int, int]] = []
+    first = sound.find(1)
+    while first >= 0:
+        pause = sound.find(bytes(pause_steps), first)
+        end = (sound.rfind(1) if pause < 0 else pause - 1) + 1
+        found.append((first, end))
+        first = sound.find(1, end)
+    return found

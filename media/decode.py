@@ -1,177 +1,207 @@
 """PyAV's part in preparing a recording: the samples of its sound track, as a stream of windows.
 
-FFmpeg may open this one file and nothing else: formats that name other files (playlists, concatenations) are not
-among the allowed ones, and neither is any protocol but `file`.
+A stream can be taken up in the middle. Packets are stepped over without decoding them, for seeking is exact in few
+formats and demuxing takes a twentieth of the time of decoding; some seconds before the place the decoder begins to
+work, so that it is in the state that it would have been in; and everything is counted in samples.
 """
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-import av
 import av.error
-from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import InputContainer
 
+from media.audio import Place
 from media.failures import translated
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE
+from media.formats import CLOCKED, ESTIMATING, FRAMED, HIGHEST_RATE, LOWEST_RATE
+from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, WINDOW_SAMPLES
+from media.resample import Feed, silence_like
+from media.tracks import Track
 from models.failures import FailureCode, FailureError, failure
 
-FORMATS = "wav,w64,mp3,mov,mp4,m4a,3gp,ogg,flac,matroska,webm,aac,amr,aiff,caf"
-"""The only demuxers that are ever tried, as FFmpeg names them."""
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.packet import Packet
 
-WINDOW_SECONDS = 10
-_MAX_CHANNELS = 16
-_AV_TIME_BASE = 1_000_000
 _SHORTFALL_RATIO, _SHORTFALL_SECONDS = 0.98, 0.5
 _WAV_SLACK_BYTES = 1024
 """Writers disagree by a few bytes on what the length of a WAV counts."""
-_ESTIMATING_FORMATS = frozenset({"mp3", "aac", "amr"})
-"""Containers whose duration FFmpeg guesses from the size."""
+_PLACE_SECONDS = 2
+"""How far places to go on from lie apart."""
+_PREROLL_PLACES = 2
+"""How many places before the one to go on from the decoder begins: more than the bit reservoir of an MP3 or the
+convergence of a speech codec take."""
+_GAP_SECONDS = 0.05
+"""Timestamps that run ahead of the samples by more say that something is missing there."""
+_DAMAGE_SECONDS = 0.25
+"""Shorter gaps come from clocks that drift apart, too."""
 
 
-@dataclass(kw_only=True, slots=True)
-class Track:
-    """The sound track that is being decoded, and what is known of it so far."""
+def windows(track: Track, begin: Place | None = None, window: int = 0) -> Iterator[bytes]:
+    """The samples, 16-bit and interleaved at 16 kHz, in windows of 10 s from this one on; the last one is shorter.
 
-    path: str
-    container: InputContainer
-    stream: AudioStream
-    channels: int
-    source_format: str
-    start_seconds: float | None = None
-    """When its first sample sounds on the recording's clock; None before there is one."""
-    samples: int = 0
-    """Decoded so far, at 16 kHz."""
-    degraded: bool = False
-
-    @property
-    def duration_seconds(self) -> float:
-        """Where the samples decoded so far end on the recording's clock."""
-        return (self.start_seconds or 0.0) + self.samples / SAMPLE_RATE
-
-
-def open_track(path: str) -> Track:
-    """Open the best sound track of this file; the caller closes its container."""
-    with translated(path):
-        Path(path).open("rb").close()  # asks the system: FFmpeg says "not permitted" of damaged files too
-        options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-        container = av.open(f"file:{path}", options=options, metadata_errors="replace")
-        try:
-            return _track(path, container)
-        except BaseException:
-            container.close()
-            raise
-
-
-def _track(path: str, container: InputContainer) -> Track:
-    stream = container.streams.best("audio")
-    if not isinstance(stream, AudioStream):
-        words = f"{path} has no sound track; nothing can be transcribed."
-        raise FailureError(failure(FailureCode.MEDIA_NO_AUDIO, words))
-    context = getattr(stream, "codec_context", None)
-    if not isinstance(context, AudioCodecContext):
-        words = f"{path} has a sound track in a codec that is not known; convert it."
-        raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words))
-    channels = context.channels
-    if not 1 <= channels <= _MAX_CHANNELS:
-        words = f"{path} has {channels} channels of sound, and 1 to {_MAX_CHANNELS} are read; mix it down."
-        raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words, channels=channels))
-    name = f"{container.format.name.partition(',')[0]}/{context.name}"
-    return Track(path=path, container=container, stream=stream, channels=channels, source_format=name)
-
-
-def windows(track: Track) -> Iterator[bytes]:
-    """The samples, 16-bit and interleaved at 16 kHz, in windows of 10 s; the last one is shorter.
-
-    Keeps the track's facts up to date on the way. Raises FailureError where nothing more can be made of the file. What cannot be decoded is left out and marks the track degraded.
+    Keeps the track's facts up to date on the way. What cannot be decoded is left out and marks the track degraded.
+    Raises FailureError where nothing more can be made of the file.
     """
-    window = bytearray()
-    window_bytes = WINDOW_SECONDS * SAMPLE_RATE * SAMPLE_BYTES * track.channels
+    pending = bytearray()
+    frame_bytes = SAMPLE_BYTES * track.channels
+    window_bytes = WINDOW_SAMPLES * frame_bytes
+    track.samples = window * WINDOW_SAMPLES
     with translated(track.path):
-        for block in _resampled(track):
-            window += block
-            track.samples += len(block) // (SAMPLE_BYTES * track.channels)
-            while len(window) >= window_bytes:
-                yield bytes(window[:window_bytes])
-                del window[:window_bytes]
-    if window:
-        yield bytes(window)
+        for block in _samples(track, begin):
+            pending += block
+            track.samples += len(block) // frame_bytes
+            while len(pending) >= window_bytes:
+                yield bytes(pending[:window_bytes])
+                del pending[:window_bytes]
+    if pending:
+        yield bytes(pending)
     track.degraded = track.degraded or _is_shorter_than_it_says(track)
 
 
-def _resampled(track: Track) -> Iterator[bytes]:
-    layout = track.stream.codec_context.layout
-    frame_bytes = SAMPLE_BYTES * track.channels
-    resampler, shape = None, None
-    for frame in _frames(track):
-        if resampler is None or shape != (frame.format.name, frame.layout.name, frame.sample_rate):
-            if resampler is not None:
-                yield from (_bytes(out, frame_bytes) for out in resampler.resample(None))
-            shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-            resampler = av.AudioResampler(format="s16", layout=layout, rate=SAMPLE_RATE, frame_size=SAMPLE_RATE)
-        frame.pts = None  # where stamps jump, FFmpeg would warn and go on all the same
-        yield from (_bytes(out, frame_bytes) for out in resampler.resample(frame))
-    if resampler is not None:
-        yield from (_bytes(out, frame_bytes) for out in resampler.resample(None))
+def _samples(track: Track, begin: Place | None) -> Iterator[bytes]:
+    """All samples from `track.samples` on."""
+    feed = Feed(layout=track.stream.codec_context.layout)
+    if begin is not None:
+        feed.base = feed.delivered = begin.base
+        feed.fed, track.first_time = begin.fed, begin.first_time
+    wanted, frame_bytes = track.samples, SAMPLE_BYTES * track.channels
+    at = None
+    for block in _fed(track, feed, begin):
+        count = len(block) // frame_bytes
+        at = feed.delivered - count if at is None else at
+        yield block[max(0, wanted - at) * frame_bytes :]
+        at += count
 
 
-def _bytes(frame: AudioFrame, frame_bytes: int) -> bytes:
-    return bytes(frame.planes[0])[: frame.samples * frame_bytes]  # a plane may be padded
+def _fed(track: Track, feed: Feed, begin: Place | None) -> Iterator[bytes]:
+    for packet in _decoded(track, begin):
+        for index, frame in enumerate(packet.frames):
+            yield from feed.adopt(frame)
+            if index == 0:
+                _note_place(track, feed, packet.number, frame)
+            for quiet in _missing(track, feed, frame, packet.lost_seconds if index == 0 else 0.0):
+                yield from feed.take(quiet)
+            yield from feed.take(frame)
+    yield from feed.finish()
 
 
-def _frames(track: Track) -> Iterator[AudioFrame]:
-    """Every frame that decodes; packets that do not are stepped over, and a broken container ends the track."""
-    packets = track.container.demux(track.stream)
+class _Decoded(NamedTuple):
+    """The frames of one packet."""
+
+    number: int
+    frames: list[AudioFrame]
+    lost_seconds: float
+    """How much sound the packets right before it had, which did not decode; 0 where only timestamps can tell."""
+
+
+def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
+    """Every packet that decodes; others are stepped over, and a broken container ends the track."""
+    packets: Iterator[Packet[AudioStream]] = track.container.demux(track.stream)
+    decode_from, kept = (begin.packets, begin.kept) if begin else (0, 0)
+    number, lost_bytes, seconds_per_byte = -1, 0, 0.0
+    packet = None
     while True:
         try:
             packet = next(packets, None)
-            frames = [] if packet is None else packet.decode()
+            if packet is None:
+                return
+            number += 1
+            if number < decode_from:
+                continue
+            if number == 0 and packet.has_sidedata("encryption_info"):
+                raise _encrypted(track)
+            frames = packet.decode()
         except av.error.EOFError:
             return
         except av.error.FFmpegError as error:
             if isinstance(error, MemoryError | OSError):  # the machine's fault, not the packet's
                 raise
-            track.degraded = True
+            track.degraded = track.degraded or number >= kept
+            lost_bytes += _sound_bytes(track, packet)
             continue
-        if packet is None:
-            return
-        for frame in frames:
-            if isinstance(frame, AudioFrame):
-                _note_start(track, frame)
-                yield frame
+        if not frames or not LOWEST_RATE <= frames[0].sample_rate <= HIGHEST_RATE:
+            continue
+        if number >= kept:
+            yield _Decoded(number=number, frames=frames, lost_seconds=lost_bytes * seconds_per_byte)
+        seconds_per_byte = frames[0].samples / frames[0].sample_rate / max(1, packet.size)
+        lost_bytes = 0
 
 
-def _note_start(track: Track, frame: AudioFrame) -> None:
-    if track.start_seconds is None:
-        clock_start = (track.container.start_time or 0) / _AV_TIME_BASE
-        track.start_seconds = max(0.0, (frame.time or 0.0) - clock_start)
+def _sound_bytes(track: Track, packet: "Packet[AudioStream] | None") -> int:
+    """The bytes of a packet that tell time; none where it does not decode because it is the tag of a joined file."""
+    if packet is None or track.demuxer not in FRAMED or b"ID3" in bytes(packet):
+        return 0
+    return packet.size
+
+
+def _encrypted(track: Track) -> FailureError:
+    words = f"{track.path} is encrypted; export it without protection."
+    return FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words))
+
+
+def _note_place(track: Track, feed: Feed, number: int, frame: AudioFrame) -> None:
+    if track.first_time is None:
+        track.first_time = frame.time or 0.0
+    last = track.places[-1] if track.places else None
+    rate = frame.sample_rate
+    if last is None or feed.base != last.base or feed.fed - last.fed >= _PLACE_SECONDS * rate:
+        earlier = track.places[-_PREROLL_PLACES] if len(track.places) >= _PREROLL_PLACES else last
+        packets = earlier.kept if earlier else 0
+        track.places.append(feed.place(packets=packets, kept=number, first_time=track.first_time))
+
+
+def _missing(track: Track, feed: Feed, frame: AudioFrame, lost_seconds: float) -> Iterator[AudioFrame]:
+    """Silence for a stretch that is not in the file, or does not decode, so that what follows keeps its time.
+
+    Timestamps tell where they are the clock of the file, else the samples are the clock, and the bytes that did not
+    decode count. What would lie beyond the longest recording allowed is not believed. A timestamp that lies behind does
+    not move anything: the sound goes on.
+    """
+    ahead = lost_seconds
+    if track.demuxer in CLOCKED and frame.time is not None and track.first_time is not None:
+        ahead = frame.time - track.first_time - float(feed.seconds)
+    if ahead <= _GAP_SECONDS and not lost_seconds:
+        return
+    if ahead + float(feed.seconds) > track.max_seconds:
+        track.degraded = True
+        return
+    track.degraded = track.degraded or ahead > _DAMAGE_SECONDS
+    left = round(ahead * frame.sample_rate)
+    while left > 0:
+        samples = min(left, frame.sample_rate)
+        yield silence_like(frame, samples)
+        left -= samples
 
 
 def _is_shorter_than_it_says(track: Track) -> bool:
-    said = _said_seconds(track)
+    said = trusted_seconds(track)
     is_short = said is not None and track.samples / SAMPLE_RATE < said * _SHORTFALL_RATIO - _SHORTFALL_SECONDS
     return is_short or _is_cut_off_wav(Path(track.path))
 
 
-def _said_seconds(track: Track) -> float | None:
+def trusted_seconds(track: Track) -> float | None:
     """The length of the sound track as the file states it; None where it does not, or FFmpeg only guesses."""
-    if track.container.format.name in _ESTIMATING_FORMATS:
+    if track.demuxer in ESTIMATING:
         return None
     if track.stream.duration is not None and track.stream.time_base is not None:
         return float(track.stream.duration * track.stream.time_base)
-    if track.container.duration is None or len(track.container.streams) > 1:  # a film may outlast its sound
-        return None
-    return track.container.duration / _AV_TIME_BASE
+    return None if len(track.container.streams) > 1 else track.said_seconds  # a film may outlast its sound
 
 
 def _is_cut_off_wav(path: Path) -> bool:
-    """FFmpeg takes a WAV that ends early for a shorter one. A streamed WAV says 0 or the largest number there is."""
+    """FFmpeg takes a WAV that ends early for a shorter one."""
     with path.open("rb") as file:
-        head = file.read(8)
-        size_bytes = file.seek(0, os.SEEK_END)
-    said = int.from_bytes(head[4:], "little")
-    return head[:4] == b"RIFF" and said != 0xFFFFFFFF and said > size_bytes + _WAV_SLACK_BYTES
+        said = _said_wav_bytes(file.read(28))
+        return said is not None and said > file.seek(0, os.SEEK_END) + _WAV_SLACK_BYTES
+
+
+def _said_wav_bytes(head: bytes) -> int | None:
+    """The size of the file by its header. A streamed WAV says 0 or the largest number there is, and nothing by it."""
+    if head[:4] == b"RIFF" and head[4:8] != b"\xff\xff\xff\xff":
+        return int.from_bytes(head[4:8], "little")
+    if head[:4] == b"RF64" and head[12:16] == b"ds64":
+        return int.from_bytes(head[20:28], "little")
+    return int.from_bytes(head[16:24], "little") if head[:4] == b"riff" else None

@@ -10,7 +10,7 @@ MIME_TYPE = "audio/flac"
 _BLOCK_BYTES = SAMPLE_RATE * SAMPLE_BYTES
 
 
-def write_flac(path: Path, pcm: bytes | memoryview) -> int:
+def write_flac(path: Path, pcm: bytes | bytearray | memoryview) -> int:
     """Write the samples to a new file and give its size in bytes."""
     with av.open(str(path), "w", format="flac") as container:
         stream = container.add_stream("flac", rate=SAMPLE_RATE, format="s16", layout="mono")

@@ -4,11 +4,11 @@ Only the first `HEAD_BYTES` are looked at, so that sniffing costs the same for a
 recording. A known type is a promise about the container, not that the file can be decoded.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from media.frames import frames_in
 
 HEAD_BYTES = 4096
 """How much of a file is looked at."""
@@ -46,6 +46,17 @@ _MOV = _recording("mov", "video/quicktime")
 _MP4 = _recording("mp4", "video/mp4")
 _M4A = _recording("m4a", "audio/mp4")
 _3GP = _recording("3gp", "video/3gpp")
+_MPEG_TS = _recording("mpegts", "video/mp2t")
+_FRAMED = {
+    "aac": _AAC,
+    "ac3": _recording("ac3", "audio/ac3"),
+    "eac3": _recording("eac3", "audio/eac3"),
+    "mp2": _recording("mp2", "audio/mpeg"),
+    "mp3": _MP3,
+}
+_TAGGED = frozenset({"aac", "ac3", "aiff", "ape", "eac3", "flac", "mp2", "mp3", "wav", "wv"})
+"""What may come after an ID3 tag."""
+_MOST_TAGS = 4
 
 _PREFIXES: tuple[tuple[bytes, MediaType], ...] = (
     (b"\xff\xd8\xff", _picture("jpeg")),
@@ -59,10 +70,19 @@ _PREFIXES: tuple[tuple[bytes, MediaType], ...] = (
     (b"#!AMR", _recording("amr", "audio/amr")),
     (b"caff\0\x01", _recording("caf", "audio/x-caf")),
     (b"ID3", _MP3),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _recording("asf", "video/x-ms-asf")),
+    (b"riff\x2e\x91\xcf\x11", _recording("w64", "audio/x-w64")),
+    (b".snd", _recording("au", "audio/basic")),
+    (b"FLV\x01", _recording("flv", "video/x-flv")),
+    (b"wvpk", _recording("wv", "audio/x-wavpack")),
+    (b"TTA1", _recording("tta", "audio/x-tta")),
+    (b"MAC ", _recording("ape", "audio/x-ape")),
+    (b"\0\0\x01\xba", _recording("mpeg", "video/mpeg")),
 )
 
 _CHUNKED: tuple[tuple[tuple[bytes, ...], bytes, MediaType], ...] = (
     ((b"RIFF", b"RIFX", b"RF64"), b"WAVE", _recording("wav", "audio/wav")),
+    ((b"RIFF",), b"AVI ", _recording("avi", "video/x-msvideo")),
     ((b"RIFF",), b"WEBP", _picture("webp")),
     ((b"FORM",), b"AIFF", _recording("aiff", "audio/aiff")),
     ((b"FORM",), b"AIFC", _recording("aiff", "audio/aiff")),
@@ -75,14 +95,6 @@ _GENERIC_PICTURE_BRANDS = frozenset({b"mif1", b"msf1"})
 _SOUND_BRANDS = {b"qt  ": _MOV, b"M4A ": _M4A, b"M4B ": _M4A}
 _OLD_MOV_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot"})
 
-_MP3_BIT_RATES = {
-    True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-"""Kilobits a second of layer III, MPEG 1 and MPEG 2/2.5 (ISO 11172-3, 13818-3)."""
-_MP3_SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_SYNC = re.compile(rb"\xff[\xe0-\xff]")
-
 
 def sniff(head: bytes) -> MediaType | None:
     """The type of the file that begins with these bytes, or None where it is neither picture nor sound."""
@@ -90,13 +102,37 @@ def sniff(head: bytes) -> MediaType | None:
     for known, media_type in _PREFIXES:
         if head.startswith(known):
             return media_type
-    return _sniff_chunked(head) or _sniff_boxes(head) or _sniff_ebml(head) or _sniff_bmp(head) or _sniff_frames(head)
+    return _sniff_chunked(head) or _sniff_boxes(head) or _sniff_ebml(head) or _sniff_bmp(head) or _sniff_rest(head)
+
+
+def _sniff_rest(head: bytes) -> MediaType | None:
+    """What has no header: packets or frames, told by one following the other."""
+    name = frames_in(head)
+    return _sniff_transport(head) or (_FRAMED[name] if name else None)
 
 
 def sniff_file(path: Path) -> MediaType | None:
     """The type of the file at this path. Raises OSError where it cannot be read."""
     with path.open("rb") as file:
         return sniff(file.read(HEAD_BYTES))
+
+
+def sniff_sound(path: Path) -> MediaType | None:
+    """As `sniff_file`, but tags at the beginning, which may be longer than the head, are stepped over.
+
+    They are most often found before MP3, and before AAC and FLAC now and then. Raises OSError.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        at = 0
+        for _ in range(_MOST_TAGS):
+            if not head.startswith(b"ID3") or len(head) < 10:
+                break
+            at += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+            file.seek(at)
+            head = file.read(HEAD_BYTES)
+        known = sniff(head)
+        return _MP3 if at and (known is None or known.name not in _TAGGED) else known
 
 
 def describe(head: bytes) -> str:
@@ -119,7 +155,13 @@ _STRANGERS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"#extm3u", "a playlist"),
     (b"{", "JSON text"),
-    (b"\x30\x26\xb2\x75", "a Windows Media file"),  # lower-cased, as the head is
+    (b".rmf", "a RealMedia file"),
+    (b"midi", "MIDI notes, which are no recording"),
+    (b"mthd", "MIDI notes, which are no recording"),
+    (b"dsd ", "a DSD recording"),
+    (b"[playlist]", "a playlist"),
+    (b"ffconcat", "a playlist"),
+    (b"v=0", "a description of a network stream"),
     (b"\x7felf", "a program"),
 )
 
@@ -170,40 +212,10 @@ def _sniff_bmp(head: bytes) -> MediaType | None:
     return _picture("bmp") if is_bmp else None
 
 
-def _sniff_frames(head: bytes) -> MediaType | None:
-    """MP3 and AAC have no header: look for two frames in a row, after whatever junk comes first."""
-    for media_type, length_of in ((_AAC, _adts_length), (_MP3, _mp3_length)):
-        if any(_frames_follow(head, sync.start(), length_of) for sync in _SYNC.finditer(head)):
-            return media_type
+def _sniff_transport(head: bytes) -> MediaType | None:
+    """MPEG transport streams: packets of 188 bytes, or 192 with a time before each, that begin with the letter G."""
+    for first, size in ((0, 188), (4, 192)):
+        packets = [head[at : at + 4] for at in range(first, len(head) - 3, size)]
+        if len(packets) >= 4 and all(packet[0] == 0x47 and packet[3] & 0x30 for packet in packets):
+            return _MPEG_TS
     return None
-
-
-def _frames_follow(head: bytes, at: int, length_of: Callable[[bytes], int]) -> bool:
-    length = length_of(head[at : at + 7])
-    if not length:
-        return False
-    following = head[at + length : at + length + 7]
-    if len(following) < 7:
-        return at == 0  # a single short frame, or one that outlasts the head, is believed at the very start only
-    return length_of(following) > 0
-
-
-def _mp3_length(header: bytes) -> int:
-    """Bytes of the layer III frame that begins with this header; 0 where it is none."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
-        return 0
-    version, rate_index, pitch_index = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or rate_index in {0, 15} or pitch_index == 3:
-        return 0
-    is_first = version == 3
-    bit_rate = _MP3_BIT_RATES[is_first][rate_index] * 1000
-    sample_rate = _MP3_SAMPLE_RATES[version][pitch_index]
-    return (144 if is_first else 72) * bit_rate // sample_rate + (header[2] >> 1 & 1)
-
-
-def _adts_length(header: bytes) -> int:
-    """Bytes of the ADTS frame that begins with this header; 0 where it is none (ISO 13818-7, 6.2)."""
-    if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
-        return 0
-    length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
-    return length if length > 7 else 0

@@ -1,44 +1,60 @@
-"""From a recording to its clips: decoding, planning and encoding go hand in hand over one bounded buffer."""
+"""From a recording to its clips: decoding, planning and encoding go hand in hand over bounded buffers, portion by portion."""
 
 import contextlib
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from media.audio import Clip, Recording, RecordingLimits
-from media.clips import Cut, CutRules, next_cut
-from media.decode import Track, open_track, windows
-from media.flac import MIME_TYPE, write_flac
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, STEP_BYTES, STEP_SECONDS, levels, mono
+from media.audio import Clip, Gate, LanePosition, Position, Recording, RecordingLimits, SoundWish
+from media.channels import mixed, separated
+from media.clips import CutRules
+from media.cutter import CutClip, Cutter
+from media.decode import trusted_seconds, windows
+from media.flac import MIME_TYPE
+from media.gate import border, next_gate
+from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, STEP_SECONDS, WINDOW_SAMPLES, WINDOW_STEPS
+from media.tracks import Track, open_track
 from models.failures import FailureCode, FailureError, failure
 
 _BYTES_PER_SECOND = SAMPLE_RATE * SAMPLE_BYTES
 _HEADER_BYTES = 16_384
 """What a FLAC file needs beside its samples, at most."""
-_ABSURD_RATIO = 2
+_TOLERANCE = 1.02
 """A header that says this much more than the limit is believed without decoding."""
+_ABSURD_RATIO = 2
+"""So is a guess of FFmpeg's that says this much more."""
 
 
-def prepared(path: str, folder: str, limits: RecordingLimits) -> Recording:
+def prepared(path: str, folder: str, limits: RecordingLimits, wish: SoundWish, begin: Position | None) -> Recording:
     """See `media.audio.prepare_recording`."""
-    track = open_track(path)
+    track = open_track(path, limits, wish)
     with contextlib.closing(track.container):
         _check_said_length(track, limits)
-        cutter = _Cutter(folder=Path(folder), rules=_rules(limits))
-        for window in windows(track):
+        portion = _Portion.begun(track, Path(folder), limits, wish, begin)
+        for window in windows(track, begin.place if begin else None, portion.window):
             _check_length(track, limits)
-            cutter.add(mono(window, track.channels), track.start_seconds or 0.0)
-        cutter.finish(track.start_seconds or 0.0)
-        _check_any(track, limits)
+            portion.add(window)
+            if portion.is_full:
+                break
+        else:
+            portion.finish()
+            _check_any(track, limits)
         return Recording(
             duration_seconds=round(track.duration_seconds, 3),
+            said_seconds=track.said_seconds,
             channels=track.channels,
-            clips=tuple(cutter.clips),
+            clips=tuple(portion.clips),
             degraded=track.degraded,
             source_format=track.source_format,
+            track=track.number,
+            tracks=track.tracks,
+            track_language=track.stream.language,
+            rest=portion.rest,
         )
 
 
-def _rules(limits: RecordingLimits) -> CutRules:
+def cut_rules(limits: RecordingLimits, wish: SoundWish) -> CutRules:
     """The limits in steps; stretches that are too long for a short clip shrink with it."""
     longest = min(limits.clip_seconds, (limits.max_bytes - _HEADER_BYTES) / _BYTES_PER_SECOND)
     margin = _steps(limits.margin_seconds)
@@ -49,7 +65,7 @@ def _rules(limits: RecordingLimits) -> CutRules:
         gap_steps=max(_steps(limits.gap_seconds), 2 * margin + 1),
         margin_steps=margin,
         overlap_steps=max(_steps(min(limits.overlap_seconds, longest / 4)), margin + 1),
-        silence_dbfs=limits.silence_dbfs,
+        overlaps_always=wish.overlaps_always,
     )
 
 
@@ -58,64 +74,136 @@ def _steps(seconds: float) -> int:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Cutter:
-    """Samples that are not in a clip yet, their loudness, and the clips written so far."""
+class _Portion:
+    """The clips of one portion, in order of their start, and what it takes to go on after the last of them."""
 
-    folder: Path
-    rules: CutRules
+    track: Track
+    limits: RecordingLimits
+    wish: SoundWish
+    lanes: tuple[Cutter, ...]
+    window: int
+    """The next window that comes."""
+    index: int
+    gates: deque[tuple[Gate | None, ...]]
+    """Of each lane, before each window that a next portion might begin with; the last is before the next window."""
     clips: list[Clip] = field(default_factory=list)
-    _pcm: bytearray = field(default_factory=bytearray)
-    _levels: list[float] = field(default_factory=list)
-    _origin_steps: int = 0
-    """Where the buffer begins, counted from the first sample."""
-    _covered_steps: int = 0
-    """How much of the buffer's beginning is in the clip before."""
+    rest: Position | None = None
+    _waiting: list[deque[CutClip]] = field(default_factory=list)
+    """Clips that are cut while another lane may still have an earlier one."""
+    _bytes: int = 0
 
-    def add(self, pcm: bytes, start_seconds: float) -> None:
-        """Take the next samples (whole steps, but for the last time) and write the clips that they complete."""
-        self._pcm += pcm
-        self._levels += levels(pcm)
-        self._write(start_seconds, is_end=False)
+    @classmethod
+    def begun(
+        cls, track: Track, folder: Path, limits: RecordingLimits, wish: SoundWish, begin: Position | None
+    ) -> "_Portion":
+        rules = cut_rules(limits, wish)
+        numbers = range(1, track.channels + 1) if wish.channels == "separate" and track.channels > 1 else (None,)
+        lanes = tuple(Cutter(folder=folder, rules=rules, channel=number) for number in numbers)
+        gates: tuple[Gate | None, ...] = (None,) * len(lanes)
+        if begin is not None:
+            track.degraded, gates = begin.degraded, begin.gates
+            for lane, position in zip(lanes, begin.lanes, strict=True):
+                lane.position = position
+        return cls(
+            track=track, limits=limits, wish=wish, lanes=lanes, window=begin.window if begin else 0,
+            index=begin.index if begin else 0, gates=deque([gates]), _waiting=[deque() for _ in lanes],
+        )  # fmt: skip
 
-    def finish(self, start_seconds: float) -> None:
-        """Write what is left."""
-        self._write(start_seconds, is_end=True)
+    @property
+    def is_full(self) -> bool:
+        return self.rest is not None
 
-    def _write(self, start_seconds: float, *, is_end: bool) -> None:
-        while cut := next_cut(self._levels, self.rules, covered=self._covered_steps, is_end=is_end):
-            if cut.clip is not None:
-                self.clips.append(self._clip(*cut.clip, start_seconds))
-            self._drop(cut)
+    def add(self, window: bytes) -> None:
+        """Take the next window and keep the clips that it completes, unless the portion is full before."""
+        parts = (separated if len(self.lanes) > 1 else mixed)(window, self.track.channels)
+        silence = self.limits.silence_dbfs
+        gates = tuple(next_gate(gate, part.levels, silence) for gate, part in zip(self.gates[-1], parts, strict=True))
+        for lane, waiting, part, gate in zip(self.lanes, self._waiting, parts, gates, strict=True):
+            loud = border(gate, silence)
+            sound = bytes(level > loud for level in part.levels)
+            waiting.extend(lane.add(self.window, part.pcm, part.levels, sound))
+        self.window += 1
+        self.gates.append(gates)
+        self._keep(is_end=False)
+        self._forget()
 
-    def _clip(self, first: int, end: int, start_seconds: float) -> Clip:
-        index = len(self.clips)
-        path = self.folder / f"clip-{index:04}.flac"
-        with memoryview(self._pcm) as view, view[first * STEP_BYTES : end * STEP_BYTES] as pcm:
-            size_bytes = write_flac(path, pcm)
-            seconds = len(pcm) / _BYTES_PER_SECOND
-        begin = start_seconds + (self._origin_steps + first) * STEP_SECONDS
-        previous_end = self.clips[-1].end_seconds if self.clips else 0.0
+    def finish(self) -> None:
+        """Keep what is left."""
+        for lane, waiting in zip(self.lanes, self._waiting, strict=True):
+            waiting.extend(lane.finish())
+        self._keep(is_end=True)
+
+    def _keep(self, *, is_end: bool) -> None:
+        while self.rest is None and (waiting := self._first(is_end=is_end)):
+            cut = waiting.popleft()
+            self._bytes += cut.size_bytes
+            self.clips.append(self._clip(cut))
+            self.index += 1
+            if self._bytes >= self.limits.portion_bytes and not (is_end and not any(self._waiting)):
+                self.rest = self._position()
+
+    def _first(self, *, is_end: bool) -> deque[CutClip] | None:
+        """Where the earliest clip waits; None where it is not known yet."""
+        ready = [waiting for waiting in self._waiting if waiting]
+        if not ready:
+            return None
+        first = min(ready, key=lambda waiting: (waiting[0].start_steps, waiting[0].channel or 0))
+        start = first[0].start_steps
+        idle = (lane for lane, waiting in zip(self.lanes, self._waiting, strict=True) if not waiting)
+        return first if is_end or all(lane.next_start_steps > start for lane in idle) else None
+
+    def _clip(self, cut: CutClip) -> Clip:
+        if self.index >= self.limits.max_clips:
+            words = (
+                f"{self.track.path} falls into more than {self.limits.max_clips} clips; split it or raise the limit."
+            )
+            raise FailureError(failure(FailureCode.MEDIA_TOO_LARGE, words, max_clips=self.limits.max_clips))
+        start = self.track.start_seconds + cut.start_steps * STEP_SECONDS
         return Clip(
-            index=index,
-            start_seconds=round(begin, 3),
-            end_seconds=round(begin + seconds, 3),
-            overlap_seconds=round(max(0.0, previous_end - begin), 3),
-            path=str(path),
+            index=self.index,
+            start_seconds=round(start, 3),
+            end_seconds=round(start + cut.seconds, 3),
+            overlap_seconds=round(cut.overlap_seconds, 3),
+            channel=cut.channel,
+            sounds=cut.sounds,
+            path=str(cut.path),
             mime_type=MIME_TYPE,
-            size_bytes=size_bytes,
+            size_bytes=cut.size_bytes,
         )
 
-    def _drop(self, cut: Cut) -> None:
-        del self._pcm[: cut.resume * STEP_BYTES]
-        del self._levels[: cut.resume]
-        self._origin_steps += cut.resume
-        self._covered_steps = cut.covered
+    def _position(self) -> Position:
+        lanes = tuple(self._positions())
+        for cut in (cut for waiting in self._waiting for cut in waiting):
+            cut.path.unlink()  # the next portion makes it again
+        window = self._first_window(lanes)
+        return Position(
+            place=self.track.place_for(window * WINDOW_SAMPLES),
+            window=window,
+            index=self.index,
+            degraded=self.track.degraded,
+            gates=self.gates[window - self.window - 1],
+            lanes=lanes,
+        )
+
+    def _positions(self) -> Iterator[LanePosition]:
+        for lane, waiting in zip(self.lanes, self._waiting, strict=True):
+            yield waiting[0].before if waiting else lane.position
+
+    def _first_window(self, lanes: tuple[LanePosition, ...]) -> int:
+        return min(self.window, *(lane.origin_steps // WINDOW_STEPS for lane in lanes))
+
+    def _forget(self) -> None:
+        window = self._first_window(tuple(self._positions()))
+        while len(self.gates) > self.window - window + 1:
+            self.gates.popleft()
+        self.track.forget_before(window * WINDOW_SAMPLES)
 
 
 def _check_said_length(track: Track, limits: RecordingLimits) -> None:
-    said = (track.container.duration or 0) / 1_000_000
-    if said > limits.max_seconds * _ABSURD_RATIO:
-        raise _too_long(track, said, limits)
+    """Before anything is decoded, let alone sent."""
+    for said, ratio in ((trusted_seconds(track), _TOLERANCE), (track.said_seconds, _ABSURD_RATIO)):
+        if said is not None and said > limits.max_seconds * ratio:
+            raise _too_long(track, said, limits)
 
 
 def _check_length(track: Track, limits: RecordingLimits) -> None:

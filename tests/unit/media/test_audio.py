@@ -192,7 +192,9 @@ def test_corrupt_tail_keeps_what_decoded(tmp_path: Path) -> None:
     assert recording.clips[-1].end_seconds == pytest.approx(recording.duration_seconds, abs=0.1)
 
 
-@pytest.mark.parametrize(("container", "codec"), [("wav", "pcm_s16le"), ("flac", "flac"), ("matroska", "flac")])
+@pytest.mark.parametrize(
+    ("container", "codec"), [("wav", "pcm_s16le"), ("w64", "pcm_s16le"), ("flac", "flac"), ("matroska", "flac")]
+)
 def test_recording_cut_off_is_kept_and_said(tmp_path: Path, container: str, codec: str) -> None:
     path = write_sound(tmp_path / "a.bin", tone(20), codec, container_format=container)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -279,3 +281,9 @@ def test_pydub_hears_what_is_sent_as_sound(tmp_path: Path) -> None:
     sent = AudioSegment(data=heard(clip.path).tobytes(), sample_width=2, frame_rate=RATE, channels=1)
     assert sent.duration_seconds == pytest.approx(2.6, abs=0.01)
     assert sent[300:2300].dBFS == pytest.approx(-13.7, abs=0.3)
+
+
+def test_a_recording_that_says_it_is_too_long_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.wav", tone(25))
+    assert code_of(path, dataclasses.replace(SHORT, max_seconds=20)) == FailureCode.MEDIA_TOO_LONG
+    assert list((tmp_path / "clips").iterdir()) == []

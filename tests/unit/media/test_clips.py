@@ -1,17 +1,19 @@
 """Cuts cover all sound, in order, within the limit, and fall into pauses where there are any."""
 
+import dataclasses
 import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.clips import CutRules, next_cut, plan_clips
+from media.clips import CutRules, next_cut, stretches
+from media.clips import plan_clips as plan_over
 
-RULES = CutRules(
-    max_steps=40, search_steps=12, pause_steps=3, gap_steps=9, margin_steps=2, overlap_steps=5, silence_dbfs=-50
-)
+RULES = CutRules(max_steps=40, search_steps=12, pause_steps=3, gap_steps=9, margin_steps=2, overlap_steps=5)
 LOUD, QUIET, NOISE = -20.0, -70.0, -45.0
+
+BORDER = -50.0
 
 runs = st.lists(st.tuples(st.sampled_from([LOUD, QUIET, NOISE, -30.0]), st.integers(1, 60)), max_size=12)
 
@@ -20,12 +22,20 @@ def levels_of(described: list[tuple[float, int]]) -> list[float]:
     return [level for level, steps in described for _ in range(steps)]
 
 
+def sound_in(levels: list[float]) -> bytes:
+    return bytes(level > BORDER for level in levels)
+
+
+def plan_clips(levels: list[float], rules: CutRules) -> list[tuple[int, int]]:
+    return plan_over(levels, sound_in(levels), rules)
+
+
 @given(runs)
 def test_clips_cover_all_sound_in_order_and_within_the_limit(described: list[tuple[float, int]]) -> None:
     levels = levels_of(described)
     clips = plan_clips(levels, RULES)
     covered = {step for start, end in clips for step in range(start, end)}
-    assert {step for step, level in enumerate(levels) if level > RULES.silence_dbfs} <= covered
+    assert {step for step, level in enumerate(levels) if level > BORDER} <= covered
     assert all(0 <= start < end <= len(levels) and end - start <= RULES.max_steps for start, end in clips)
     assert clips == sorted(clips)
     for (_, end), (start, next_end) in itertools.pairwise(clips):
@@ -37,7 +47,7 @@ def test_clips_cover_all_sound_in_order_and_within_the_limit(described: list[tup
 def test_silence_is_sent_only_near_sound(described: list[tuple[float, int]]) -> None:
     levels = levels_of(described)
     for start, end in plan_clips(levels, RULES):
-        sound = [step for step in range(start, end) if levels[step] > RULES.silence_dbfs]
+        sound = [step for step in range(start, end) if levels[step] > BORDER]
         assert sound[0] - start <= RULES.margin_steps
         assert end - 1 - sound[-1] <= RULES.margin_steps
         assert all(after - before <= RULES.gap_steps for before, after in itertools.pairwise(sound))
@@ -51,7 +61,7 @@ def test_planning_along_with_decoding_gives_the_same_clips(described: list[tuple
     origin, covered = 0, 0
     for at in range(0, len(levels) + window, window):
         buffer += levels[at : at + window]
-        while cut := next_cut(buffer, RULES, covered=covered, is_end=at + window >= len(levels)):
+        while cut := next_cut(buffer, sound_in(buffer), RULES, covered=covered, is_end=at + window >= len(levels)):
             if cut.clip:
                 clips.append((origin + cut.clip[0], origin + cut.clip[1]))
             del buffer[: cut.resume]
@@ -98,3 +108,27 @@ def test_rules_that_would_not_advance_are_refused() -> None:
         fields = {name: getattr(RULES, name) for name in RULES.__slots__} | change
         with pytest.raises(ValueError, match="must"):
             CutRules(**fields)
+
+
+def test_a_cut_in_a_pause_may_overlap_too() -> None:
+    levels = levels_of([(LOUD, 29), (QUIET, 3), (LOUD, 2), (QUIET, 4), (LOUD, 30)])
+    rules = dataclasses.replace(RULES, overlaps_always=True)
+    assert plan_clips(levels, rules) == [(0, 36), (31, 68)]
+
+
+@given(runs)
+def test_overlapping_at_every_cut_still_covers_all_sound(described: list[tuple[float, int]]) -> None:
+    levels = levels_of(described)
+    clips = plan_clips(levels, dataclasses.replace(RULES, overlaps_always=True))
+    covered = {step for start, end in clips for step in range(start, end)}
+    assert {step for step, level in enumerate(levels) if level > BORDER} <= covered
+    assert all(next_end > end for (_, end), (_, next_end) in itertools.pairwise(clips))
+
+
+@given(st.binary(max_size=60).map(lambda data: bytes(byte & 1 for byte in data)), st.integers(1, 5))
+def test_stretches_hold_all_sound_and_no_longer_pause(sound: bytes, pause: int) -> None:
+    found = stretches(sound, pause)
+    inside = {step for start, end in found for step in range(start, end)}
+    assert {step for step, heard in enumerate(sound) if heard} <= inside
+    assert all(sound[start] and sound[end - 1] and bytes(pause) not in sound[start:end] for start, end in found)
+    assert all(start - end >= pause for (_, end), (start, _) in itertools.pairwise(found))
