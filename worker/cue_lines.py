@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import east_asian_width
 
-import regex  # type: ignore[import-untyped] # it carries no types
+import regex
 
 LINE_COLUMNS = 42
 WIDE_LINE_COLUMNS = 32

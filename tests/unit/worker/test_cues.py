@@ -25,7 +25,7 @@ def any_segments(draw: st.DrawFn) -> list[dict[str, Any]]:
     drawn = []
     for _ in range(draw(st.integers(1, 5))):
         start = draw(st.floats(0, 20))
-        segment = {
+        segment: dict[str, Any] = {
             "start": start,
             "end": start + draw(st.floats(0, 15)),
             "speaker": draw(SPEAKERS),
