@@ -67,6 +67,6 @@ def check_ours(path: str) -> None:
     if not target.is_file():  # to open a pipe would wait for ever
         raise ForeignFileError(path)
     with target.open("rb") as file:
-        document = file.read(MOST_BYTES + 1)
-    if len(document) > MOST_BYTES or not is_ours(document):
+        document = file.read(MOST_BYTES)
+    if not is_ours(document):
         raise ForeignFileError(path)

@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 from models.store.queries import JobView
 
 MOST_BYTES = 1 << 20
-"""A file with more of them is not ours."""
+"""Ours are far smaller; of a larger file so much is read to see that it is not."""
 
 _SEAL = re.compile(rb'(?<=x:xmptk="mediascribe )[0-9a-f]{64}(?=")')
 _NOT_XML = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

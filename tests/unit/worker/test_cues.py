@@ -106,9 +106,16 @@ def test_the_label_of_a_speaker_stands_where_the_speaker_changes_and_fits_in(seg
     assert sorted(shown(cues)) == sorted(said + squeezed("".join(labels)))
 
 
-def test_a_line_ends_after_punctuation_and_the_lower_one_is_rather_the_longer() -> None:
-    (cue,) = lines(segment(0, 5, "That is what I wanted to say, and I hope that you will all listen."))
-    assert cue == ("That is what I wanted to say,", "and I hope that you will all listen.")
+@pytest.mark.parametrize(
+    "upper_and_lower",
+    [
+        ("When it was over,", "everybody went to the garden"),
+        ("It was over by then.", "Everybody went to the garden."),
+        ("That is what I wanted to say to you", "and to everybody else who came here"),
+    ],
+)
+def test_a_line_ends_after_punctuation_and_both_are_about_as_long(upper_and_lower: tuple[str, str]) -> None:
+    assert lines(segment(0, 5, " ".join(upper_and_lower))) == [upper_and_lower]
 
 
 def test_a_line_does_not_end_behind_a_little_word() -> None:
@@ -184,12 +191,18 @@ def test_a_few_words_in_a_long_silence_leave_the_screen_after_seven_seconds() ->
     assert (cue.start_ms, cue.end_ms) == (20_000, 20_000 + MAX_MS)
 
 
-def test_chinese_has_sixteen_characters_a_line_and_no_line_begins_with_a_comma() -> None:
+def test_chinese_has_sixteen_characters_a_line() -> None:
     text = "今天天气很好,我们一起去公园散步吧。你觉得怎么样?我觉得这个主意非常好,因为我已经很久没有出门了。" * 3
     found = [line for cue in lines(segment(0, 60, text)) for line in cue]
     assert max(map(columns, found)) <= WIDE_LINE_COLUMNS
-    assert not [line for line in found if line[0] in ",。?"]
     assert "".join(found) == text
+
+
+@pytest.mark.parametrize("text", ["今" * 16 + "。", "今" * 15 + "「今」", "コ" * 15 + "ーヒー"])
+def test_no_line_begins_with_what_closes_or_ends_with_what_opens(text: str) -> None:
+    ((upper, lower),) = lines(segment(0, 6, text))
+    assert lower[0] not in "。」ー"
+    assert upper[-1] != "「"
 
 
 def test_no_word_is_cut_that_fits_a_line_and_one_that_does_not_is_cut_hard() -> None:
