@@ -28,7 +28,7 @@ SENTENCE_END, CLAUSE_END, WORD_END, LITTLE_WORD_END, INSIDE = 0, 3, 8, 13, 16
 _LITTLE_LETTERS = 3
 """Articles, prepositions and pronouns of most languages have no more letters, and belong to the next word."""
 
-UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u3001-\u303f\uff01-\uff65]")
+UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u3001-\u303f\u3099-\u309c\u30a0-\u30ff\uff01-\uff65]")
 """Characters of scripts that put no space between words, with their punctuation."""
 _SPACES = regex.compile(r"[^\S\u00a0\u202f]+")
 """No-break spaces (the French put them before their question marks) are part of the word."""
