@@ -15,6 +15,7 @@ guide asks for 13 characters; one limit for all wide scripts was chosen.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from unicodedata import east_asian_width
 
 import regex
@@ -30,8 +31,8 @@ _LITTLE_LETTERS = 3
 
 UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u3001-\u303f\u3099-\u309c\u30a0-\u30ff\uff01-\uff65]")
 """Characters of scripts that put no space between words, with their punctuation."""
-_SPACES = regex.compile(r"[^\S\u00a0\u202f]+")
-"""No-break spaces (the French put them before their question marks) are part of the word."""
+SPACES = regex.compile(r"[^\S\u00a0\u202f]+")
+"""What parts words. No-break spaces (the French put them before their question marks) are part of the word."""
 _SENTENCE = regex.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4\u0964]\p{Pe}*\p{Pf}*[\"']?$")
 _CLAUSE = regex.compile(r"[,;:\u2013\u2014\u3001\uff0c\uff1b\uff1a\u060c\u061b]\p{Pe}*\p{Pf}*[\"']?$")
 _CLOSING = regex.compile(r"[\p{Pe}\p{Pf}\p{Po}\u30fc\u3005\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087]")
@@ -66,10 +67,19 @@ def line_room(text: str) -> int:
     return WIDE_LINE_COLUMNS if widths.count(2) > widths.count(1) else LINE_COLUMNS
 
 
+def shortened(text: str, room: int) -> str:
+    """The text if it is no wider than `room`, else its beginning and an ellipsis."""
+    if columns(text) <= room:
+        return text
+    ends = accumulate(_width(cluster) for cluster in regex.findall(r"\X", text))
+    kept = sum(end < room for end in ends)
+    return "".join(regex.findall(r"\X", text)[:kept]).rstrip() + "…"
+
+
 def atoms_of(text: str, room: int) -> list[Atom]:
     """The text in pieces, none of which is wider than `room`."""
     atoms: list[Atom] = []
-    for word in _SPACES.split(text):
+    for word in SPACES.split(text):
         for position, part in enumerate(_parts(word.strip(), room)):
             atoms.append(Atom(text=part, columns=columns(part), spaced=position == 0 and bool(atoms)))
     return atoms

@@ -19,7 +19,17 @@ from itertools import accumulate, pairwise
 from math import inf
 from typing import Any
 
-from worker.cue_lines import MAX_LINES, Atom, atoms_of, break_cost, columns, ends_of_cues, line_room, lines_of
+from worker.cue_lines import (
+    MAX_LINES,
+    Atom,
+    atoms_of,
+    break_cost,
+    columns,
+    ends_of_cues,
+    line_room,
+    lines_of,
+    shortened,
+)
 from worker.plain_text import on_one_line
 from worker.word_clock import Span, milliseconds, times_of
 
@@ -124,9 +134,7 @@ def _inert(text: str) -> str:
 
 def _label(speaker: str | None) -> str:
     """Who speaks, as it stands before the text; empty where it is not known."""
-    name = _inert(speaker or "")
-    if columns(name) >= LABEL_COLUMNS:
-        name = atoms_of(name.replace(" ", "\N{NO-BREAK SPACE}"), LABEL_COLUMNS - 2)[0].text + "…"
+    name = shortened(_inert(speaker or ""), LABEL_COLUMNS)
     return f"{name}:" if name else ""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from models.store.queries import JobView
-from worker.cue_lines import UNSPACED
+from worker.cue_lines import SPACES, UNSPACED
 
 PAUSE_SECONDS = 2.0
 """Somebody who is silent for so long begins a new paragraph."""
@@ -34,7 +34,8 @@ def printable(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     """The same with single spaces between its words."""
-    return " ".join(printable(text).split())
+    flat: str = SPACES.sub(" ", printable(text))
+    return flat.strip()
 
 
 def is_dialogue(output: Mapping[str, Any]) -> bool:
@@ -69,8 +70,7 @@ def _turns(segments: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, 
 
 def _paragraph(turn: Sequence[Mapping[str, Any]], *, named: bool) -> str:
     text = ""
-    for segment in turn:
-        more = on_one_line(segment["text"])
+    for more in filter(None, (on_one_line(segment["text"]) for segment in turn)):
         space = " " if text and not (UNSPACED.match(text[-1]) and UNSPACED.match(more)) else ""
         text += space + more
     speaker = on_one_line(turn[0]["speaker"] or "")

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from worker.cue_lines import LINE_COLUMNS, MAX_LINES, WIDE_LINE_COLUMNS, atoms_of, columns
-from worker.cues import GAP_MS, LEAST_MS, LINGER_MS, MAX_MS, MIN_MS, Cue, cues_of
+from worker.cues import GAP_MS, LABEL_COLUMNS, LEAST_MS, LINGER_MS, MAX_MS, MIN_MS, Cue, cues_of
 
 WORDS = st.sampled_from(
     ["a", "the", "and", "house,", "Yes.", "extraordinarily", "x" * 100, "क्षत्रिय", "e\u0301té", "👨\u200d👩\u200d👧", "…", "«oui\u00a0!»",
@@ -221,6 +221,21 @@ def test_a_character_of_several_code_points_is_one_and_stays_whole() -> None:
 def test_the_speaker_is_named_when_the_speaker_changes() -> None:
     talk = [segment(0, 2, "Hello.", "Anna"), segment(2, 4, "How are you?", "Anna"), segment(4, 6, "Well.", "Ben")]
     assert lines(*talk, named=True) == [("Anna: Hello.",), ("How are you?",), ("Ben: Well.",)]
+
+
+def test_a_long_name_is_cut_in_its_label_whatever_its_script() -> None:
+    for name in ("Somebody with a name that is far too long", "名" * 40):
+        ((label, _),) = [
+            line[0].split(": ") for line in lines(segment(0, 2, "Hi.", name), segment(3, 4, "Yes."), named=True)[:1]
+        ]
+        assert 20 <= columns(label) <= LABEL_COLUMNS
+        assert label.endswith("…")
+
+
+def test_a_no_break_space_keeps_its_words_together() -> None:
+    text = "Est-ce que tout le monde est d'accord là\u00a0? Oui, tout le monde est d'accord\u00a0!"
+    found = [line for cue in lines(segment(0, 6, text)) for line in cue]
+    assert " ".join(found) == text
 
 
 def test_two_who_speak_at_once_are_both_shown_each_when_it_begins() -> None:
