@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from cli.files import MediaFile
+from cli.options import options_of
 from models.database import Database
 from models.state import FINAL, LIVE, JobState
 from models.store import admin, queries, reports
@@ -18,6 +20,7 @@ from worker.submit import Item, accept, local_source
 SLICE = 10_000
 """Jobs accepted in one transaction."""
 PAGE = 1_000
+_FIRST_OPTIONS = ("language", "prompt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,20 +30,21 @@ class Asked:
     paths: tuple[str, ...]
     kind: str
     model: str
-    language: str | None
-    prompt: str | None
+    options: Mapping[str, Any]
+    """Of the jobs of all kinds."""
     force: bool
 
     def batch_key(self) -> str:
-        """The same for the same question about the same paths."""
-        where = sorted({local_source(path) for path in self.paths})
-        words = json.dumps([where, self.kind, self.model, self.language, self.prompt])
-        return "run:" + hashlib.sha256(words.encode()).hexdigest()
+        """The same for the same question about the same paths.
 
-    def options(self) -> dict[str, str]:
-        """The options of each job."""
-        given = {"language": self.language, "prompt": self.prompt}
-        return {name: value for name, value in given.items() if value is not None}
+        Options that came later than `language` and `prompt` are in it where they are given, so that a command without
+        them still finds the batch that an earlier version made.
+        """
+        where = sorted({local_source(path) for path in self.paths})
+        later = {name: value for name, value in self.options.items() if name not in _FIRST_OPTIONS}
+        first = [self.options.get(name) for name in _FIRST_OPTIONS]
+        words = json.dumps([where, self.kind, self.model, *first, *([later] if later else [])], sort_keys=True)
+        return "run:" + hashlib.sha256(words.encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,8 +68,8 @@ def accept_run(database: Database, settings: Settings, asked: Asked, media: Sequ
     batch = NewBatch(name=f"run {asked.paths[0]}"[:200], idempotency_key=key)
     items = [
         Item(
-            kind=file.kind, source=file.path, options=asked.options(), model=asked.model, idempotency_key=file.key(key),
-            reuse=not asked.force,
+            kind=file.kind, source=file.path, options=options_of(file.kind, asked.options), model=asked.model,
+            idempotency_key=file.key(key), reuse=not asked.force,
         )
         for file in media
     ]  # fmt: skip

@@ -22,7 +22,12 @@ class FormatChoice(StrEnum):
     TXT = "txt"
     SRT = "srt"
     VTT = "vtt"
+    XMP = "xmp"
     JSON = "json"
+
+
+_FLAG = {FormatChoice.SRT: "--sidecars", FormatChoice.VTT: "--sidecars", FormatChoice.XMP: "--xmp"}
+"""What writes such files beside the media of a whole run."""
 
 
 def results(
@@ -42,8 +47,20 @@ def results(
         if out is None:
             sys.stdout.writelines(pieces)
         else:
+            if form is FormatChoice.XMP:
+                _check_ours(out)
             write_whole(out, pieces)
             say(f"results: {out}")
+
+
+def _check_ours(out: str) -> None:
+    """Raises CommandError(CONFLICT) where that file holds what somebody else wrote."""
+    from cli.sidecars import ForeignFileError, check_ours
+
+    try:
+        check_ours(out)
+    except ForeignFileError as error:
+        raise CommandError(Exit.CONFLICT, f"{out}: {error.strerror}; name another file") from error
 
 
 def _pieces(database: "Database", which: str, form: FormatChoice | None) -> Iterable[str]:
@@ -60,7 +77,7 @@ def _pieces(database: "Database", which: str, form: FormatChoice | None) -> Iter
 
 def _of_job(view: "JobView", form: FormatChoice) -> Iterable[str]:
     from models.state import FINAL
-    from worker.outputs import STREAMS, TEXTS, json_line
+    from worker.outputs import STREAMS, TEXTS, fits, json_line
     from worker.shapes import job_shape
 
     if form is FormatChoice.JSON:
@@ -68,8 +85,9 @@ def _of_job(view: "JobView", form: FormatChoice) -> Iterable[str]:
     if form.value in STREAMS:
         return STREAMS[form.value]([view])
     if view.output is not None:
-        if form is not FormatChoice.TXT and "segments" not in view.output:
-            raise CommandError(Exit.USAGE, f"{view.id} is a caption, which has no times; use --format txt")
+        if not fits(form.value, view.output):
+            what = "transcript; XMP describes pictures" if form is FormatChoice.XMP else "caption, which has no times"
+            raise CommandError(Exit.USAGE, f"{view.id} is a {what}; use --format txt")
         return [TEXTS[form.value](view)]
     if view.state in FINAL:
         raise CommandError(Exit.SOME_FAILED, f"{view.id} has no result: {view.error_message or view.state}")
@@ -77,10 +95,11 @@ def _of_job(view: "JobView", form: FormatChoice) -> Iterable[str]:
 
 
 def _of_batch(views: "Iterable[JobView]", form: FormatChoice) -> Iterable[str]:
-    from worker.outputs import STREAMS, txt
+    from worker.outputs import STREAMS
+    from worker.plain_text import txt
 
     if form.value in STREAMS:
         return STREAMS[form.value](views)
     if form is FormatChoice.TXT:
         return (f"== {view.source}\n{txt(view)}\n" for view in views if view.output is not None)
-    raise CommandError(Exit.USAGE, f"{form.value} holds one recording: name a job, or use `mediascribe run --sidecars`")
+    raise CommandError(Exit.USAGE, f"{form.value} holds one job: name one, or use `mediascribe run` with {_FLAG[form]}")

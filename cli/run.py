@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import options
 from cli.exits import CommandError, Exit
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class KindChoice(StrEnum):
 
 MOST_SHOWN = 50
 """Rows of the table of results."""
+MOST_NAMED = 10
+"""Files that could not be written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +45,12 @@ class Outputs:
 
     out: str | None
     sidecars: bool
+    xmp: bool
     as_json: bool
+
+    def beside(self) -> tuple[str, ...]:
+        """The formats of the files that are written beside the media."""
+        return (*(("txt", "srt") if self.sidecars else ()), *(("xmp",) if self.xmp else ()))
 
 
 def run(
@@ -55,9 +63,19 @@ def run(
     sidecars: Annotated[
         bool, typer.Option("--sidecars", help="Write photo.jpg.txt, talk.mp3.txt and talk.mp3.srt beside the media.")
     ] = False,
+    xmp: Annotated[
+        bool, typer.Option("--xmp", help="Write photo.jpg.xmp beside pictures, for darktable, digiKam and the like.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="The Gemini model to ask.")] = None,
-    language: Annotated[str | None, typer.Option(help="Language of captions, or of the speech: de, pt-BR …")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Further instructions for Gemini, in plain words.")] = None,
+    language: options.Language = None,
+    prompt: options.Prompt = None,
+    words: options.Words = False,
+    speakers: options.Speakers = False,
+    vocabulary: options.Vocabulary = None,
+    channels: options.Channels = None,
+    track: options.Track = None,
+    translate_to: options.TranslateTo = None,
+    detail: options.Detail = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="Gemini calls in flight, at most.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Ask and pay again for what is done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; call and store nothing.")] = False,
@@ -78,10 +96,11 @@ def run(
     loaded = load_settings(flags={"concurrency": concurrency})
     if out is not None:
         check_writable(out, endings=(".jsonl", ".csv"))
-    asked = Asked(
-        paths=tuple(paths), kind=kind.value, model=model or loaded.settings.model, language=language, prompt=prompt,
-        force=force,
+    given = options.given_options(
+        language=language, prompt=prompt, words=words, speakers=speakers, vocabulary=vocabulary, channels=channels,
+        track=track, translate_to=translate_to, detail=detail, kind=kind.value,
     )  # fmt: skip
+    asked = Asked(paths=tuple(paths), kind=kind.value, model=model or loaded.settings.model, options=given, force=force)
     found = find_media(paths, kind=kind.value, own_files=[out] if out else [])
     for line in skipped_words(found.skipped):
         say(line)
@@ -90,7 +109,7 @@ def run(
     if dry_run:
         _estimate(found, asked, loaded, as_json=as_json)
         return
-    raise typer.Exit(_run(loaded, asked, found, Outputs(out=out, sidecars=sidecars, as_json=as_json)))
+    raise typer.Exit(_run(loaded, asked, found, Outputs(out=out, sidecars=sidecars, xmp=xmp, as_json=as_json)))
 
 
 def skipped_words(skipped: Sequence[tuple[str, str]]) -> list[str]:
@@ -189,13 +208,15 @@ def _write(database: "Database", ids: Sequence[str], outputs: Outputs) -> Exit:
         lines = STREAMS[outputs.out.rpartition(".")[2].lower()]
         write_whole(outputs.out, lines(with_outputs(database, ids)))
         say(f"results: {outputs.out}")
-    if outputs.sidecars:
-        written = write_sidecars(with_outputs(database, ids))
+    if outputs.beside():
+        written = write_sidecars(with_outputs(database, ids), outputs.beside())
         say(f"sidecars: {written.count} files")
-        for path, reason in written.failed[:3]:
+        for path, reason in written.failed[:MOST_NAMED]:
             say(f"could not write {path}: {reason.lower()}")
             trouble = Exit.UNEXPECTED
-    if not (outputs.out or outputs.sidecars or outputs.as_json):
+        if len(written.failed) > MOST_NAMED:
+            say(f"nor {len(written.failed) - MOST_NAMED} more")
+    if not (outputs.out or outputs.beside() or outputs.as_json):
         _show(database, ids)
     return trouble
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import options
 from cli.exits import CommandError, Exit
 from cli.filters import Json
 from cli.run import KindChoice
@@ -34,8 +35,7 @@ class _Wish:
     batch: str | None
     key: str | None
     model: str | None
-    language: str | None
-    prompt: str | None
+    options: Mapping[str, Any]
 
 
 def submit(
@@ -47,8 +47,15 @@ def submit(
     owner: Annotated[str, typer.Option(help="Whose jobs they are.")] = "default",
     idempotency_key: Annotated[str | None, typer.Option(metavar="K", help="The same key makes no second job.")] = None,
     model: Annotated[str | None, typer.Option(help="The Gemini model to ask.")] = None,
-    language: Annotated[str | None, typer.Option(help="Language of captions, or of the speech.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Further instructions for Gemini.")] = None,
+    language: options.Language = None,
+    prompt: options.Prompt = None,
+    words: options.Words = False,
+    speakers: options.Speakers = False,
+    vocabulary: options.Vocabulary = None,
+    channels: options.Channels = None,
+    track: options.Track = None,
+    translate_to: options.TranslateTo = None,
+    detail: options.Detail = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the batch is done.")] = False,
     timeout: Annotated[float | None, typer.Option(metavar="S", min=0, help="With --wait: seconds at most.")] = None,
     as_json: Json = False,
@@ -57,10 +64,13 @@ def submit(
     from cli.console import emit, emit_json
     from cli.opening import opened
 
-    wish = _Wish(
-        kind=kind, priority=priority, owner=owner, batch=batch, key=idempotency_key, model=model, language=language,
-        prompt=prompt,
+    given = options.given_options(
+        language=language, prompt=prompt, words=words, speakers=speakers, vocabulary=vocabulary, channels=channels,
+        track=track, translate_to=translate_to, detail=detail, kind=kind.value,
     )  # fmt: skip
+    wish = _Wish(
+        kind=kind, priority=priority, owner=owner, batch=batch, key=idempotency_key, model=model, options=given
+    )
     with opened() as (loaded, database):
         items = _items(_read(sources), wish)
         submission = _accept(database, loaded.settings, wish, items)
@@ -89,8 +99,6 @@ def _read(sources: Sequence[str]) -> list[str]:
 def _items(sources: Sequence[str], wish: _Wish) -> "list[Item]":
     from worker.submit import Item
 
-    given = {"language": wish.language, "prompt": wish.prompt}
-    options = {name: value for name, value in given.items() if value is not None}
     places = _all_places(sources, wish.kind)
     if not places:
         raise CommandError(
@@ -99,10 +107,9 @@ def _items(sources: Sequence[str], wish: _Wish) -> "list[Item]":
     items = []
     for position, (place, kind) in enumerate(places):
         key = wish.key if wish.key is None or len(places) == 1 else _numbered(wish.key, position)
+        own = options.options_of(kind, wish.options)
         items.append(
-            Item(
-                kind=kind, source=place, options=options, model=wish.model, priority=wish.priority, idempotency_key=key
-            )
+            Item(kind=kind, source=place, options=own, model=wish.model, priority=wish.priority, idempotency_key=key)
         )
     return items
 

@@ -1,10 +1,12 @@
-"""Writes the reference pages that repeat what the code says: settings, failures, command line.
+"""Writes the reference pages that repeat what the code says: settings, failures, command line, media.
 
 `python docs/generate.py` writes them; a test fails when a page differs from what would be written now. What cannot be
 read from the code (what to do about a failure, what Google's own variables mean) stands in the tables of `docs/wording.py`.
 """
 
 import ast
+import importlib
+import importlib.util
 import inspect
 import re
 import sys
@@ -12,6 +14,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import typer
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -77,10 +80,32 @@ def cli_page() -> str:
     )
 
 
+def media_page() -> str:
+    """What becomes of each kind of input, from the rows that the tests prove."""
+    return _page(
+        "Media",
+        "What becomes of each kind of input. Each row is a test, which makes such a file and looks at what comes of it; where "
+        "a code stands, the job fails with it and Gemini is not asked ([Failures](failures.md)). The bytes of a file decide "
+        "what it is, never its name.",
+        *_inputs("Pictures", "tests.unit.media.inputs"),
+        *_inputs("Recordings", "tests.unit.media.sound_inputs"),
+    )
+
+
+def _inputs(heading: str, module: str) -> Sequence[str]:
+    """A section with the rows of that module's `INPUTS`; none where there is no such module."""
+    if importlib.util.find_spec(module) is None:
+        return ()
+    inputs: Sequence[Any] = importlib.import_module(module).INPUTS
+    rows = [(row.name, row.says, f"`{row.ends}`" if row.ends else "") for row in inputs]
+    return f"## {heading}", _table(("Input", "What happens", "Code"), rows)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "failures.md": failures_page,
     "cli.md": cli_page,
+    "media.md": media_page,
 }
 
 

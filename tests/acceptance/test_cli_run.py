@@ -32,6 +32,23 @@ def test_pictures_and_recordings_become_results_and_sidecars(shell: Shell) -> No
     assert "cost: $" in ran.err
 
 
+def test_xmp_sidecars_are_written_and_those_of_other_programs_left_alone(shell: Shell) -> None:
+    photos = shell.pictures(2)
+    shell.recording("photos/talk.wav")
+    theirs = photos / "001.jpg.xmp"
+    theirs.write_text("<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
+    ran = shell("run", photos, "--xmp", "--out", "results.jsonl")
+    assert ran.code == 1, ran.err
+    assert f"could not write {theirs}: it is not as mediascribe wrote it" in ran.err
+    assert theirs.read_text() == "<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+    assert sorted(path.name for path in photos.iterdir()) == [
+        "000.jpg", "000.jpg.xmp", "001.jpg", "001.jpg.xmp", "talk.wav",
+    ]  # fmt: skip
+    first, second, _ = lines_of(shell.folder / "results.jsonl")
+    assert shell("results", first["id"], "--format", "xmp").out == (photos / "000.jpg.xmp").read_text()
+    assert shell("results", second["id"], "--format", "xmp", "--out", theirs).code == 6
+
+
 def test_a_second_run_pays_nothing_and_says_so(shell: Shell) -> None:
     photos = shell.pictures(3)
     shell("run", photos, "--sidecars", "--out", photos / "results.jsonl")
