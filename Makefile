@@ -13,7 +13,7 @@ LOCK     = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-config --no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv venv-dev demo test faults check format bench soak lock clean
+.PHONY: help venv venv-dev demo test long faults check format bench soak lock clean
 
 help: ## List what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ demo: .venv/ready ## Caption and transcribe examples/media into demo-output (wit
 
 test: check ## Check the code, then run every test against a real Redis and a real PostgreSQL
 	@$(PYTEST) -m "not long"
+
+long: .venv/ready-dev ## Run the tests that `make test` leaves out, a recording of three hours among them
+	@$(PYTEST) -m long
 
 faults: .venv/ready-dev ## Run every test of what may break, the long ones too
 	@$(PYTEST) tests/faults

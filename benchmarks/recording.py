@@ -1,76 +1,104 @@
-"""Memory and speed of preparing a long recording: two hours of MP3, made by code, in a process of its own.
+"""A long recording: nine hours of MP3 at 48 kbit/s, spoken by code, through preparation alone and through a whole worker.
 
-    python -m benchmarks.recording [--hours 2]
+    python -m benchmarks.recording [--hours 9]
 
-The recording is bursts of noise, as loud and as long as spoken sentences, with pauses between them, so that cuts are
-found where they are in speech. What is measured is one decoding process: peak memory, and how many times faster than
-real time it is.
+The speech is stand-in speech with pauses (`simulator/speech.py`), so that cuts are found where they are in speech and the
+transcript can be compared with what was said. Preparation is measured in a process of its own: how many times faster
+than real time, and its peak memory. The worker is the embedded one with a simulator that takes two seconds for an answer:
+its memory above that of an idle worker, all its processes together, and the clips that lie on disk at a time.
 """
 
 import argparse
-import array
 import json
 import os
-import random
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 from benchmarks.ground import ROOT
 from benchmarks.report import save, verdict
+from benchmarks.tree import resident_bytes
+from tests.services.embedded import migrated
+from tests.services.simulator import simulator
+from tests.services.speech import Speech, record_random, word_errors, worst_time_error
 
-if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
-
-RATE = 44_100
-SEED = 20_260_101
-BLOCK_SECONDS = 60
+RATE = 22_050
+BIT_RATE = 48_000
 MOST_BYTES = 300_000_000
-"""The target for peak memory."""
-_FRAME_SAMPLES = 11_520
-_LOUD = 6_000
+MOST_DISK_BYTES = 200_000_000
+LEAST_TIMES_REAL_TIME = 300
+MOST_SECONDS_OFF = 0.3
+LATENCY = "2"
+LOOK_SECONDS = 0.1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the recording, prepare it in a fresh process, print and save what that took."""
+    """Make the recording, prepare it, transcribe it; print and save what that took."""
     given = _given(arguments)
     if given.prepare:
-        print(json.dumps(measured(given.prepare)))
+        print(json.dumps(prepared(given.prepare)))
         return 0
     with tempfile.TemporaryDirectory(prefix="mediascribe-bench-") as folder:
-        path = Path(folder) / "recording.mp3"
-        write_recording(path, seconds=round(given.hours * 3_600))
-        figures = _in_fresh_process(path) | {"megabytes": round(path.stat().st_size / 1e6, 1)}
+        speech = record_random(
+            Path(folder) / "recording.mp3", given.hours * 3_600, codec="libmp3lame", rate=RATE, bit_rate=BIT_RATE
+        )
+        figures: dict[str, float] = {"megabytes": round(speech.path.stat().st_size / 1e6, 1)}
+        figures |= _in_fresh_process(speech.path)
+        figures |= transcribed(speech, Path(folder))
     print(
-        f"a recording of {figures['seconds'] / 3_600:.1f} h ({figures['megabytes']} MB of MP3) became "
-        f"{figures['clips']} clips in {figures['took_seconds']:.1f} s: {figures['times_real_time']:.0f} times real time"
+        f"a recording of {figures['seconds'] / 3_600:.1f} h ({figures['megabytes']} MB of MP3, {figures['words']} words) "
+        f"became {figures['clips']} clips, and a transcript in {figures['transcribed_seconds']:.0f} s"
     )
-    print(verdict(figures["peak_bytes"] < MOST_BYTES, f"peak memory {figures['peak_bytes'] / 1e6:.0f} MB (target 300)"))
+    print(_verdicts(figures))
     save("recording", figures)
     return 0
 
 
-def measured(path: str) -> dict[str, float]:
-    """Prepare that recording in this process; what it took. Peak memory is that of the whole life of the process."""
+def _verdicts(figures: dict[str, float]) -> str:
+    speed, peak = figures["times_real_time"], figures["peak_bytes"]
+    above, disk = figures["worker_bytes_above_idle"], figures["disk_bytes"]
+    errors, off = figures["word_errors"], figures["worst_time_error_seconds"]
+    return "\n".join(
+        (
+            verdict(
+                speed >= LEAST_TIMES_REAL_TIME,
+                f"prepared {speed:.0f} times faster than real time (target {LEAST_TIMES_REAL_TIME})",
+            ),
+            verdict(peak < MOST_BYTES, f"peak memory of preparing {peak / 1e6:.0f} MB (target 300)"),
+            verdict(above < MOST_BYTES, f"whole worker {above / 1e6:.0f} MB above idle (target 300)"),
+            verdict(disk < MOST_DISK_BYTES, f"clips on disk {disk / 1e6:.0f} MB (target 200)"),
+            verdict(errors == 0, f"{errors:.0f} words lost, added or changed (target 0)"),
+            verdict(off <= MOST_SECONDS_OFF, f"times at most {off:.2f} s off (target {MOST_SECONDS_OFF})"),
+        )
+    )
+
+
+def prepared(path: str) -> dict[str, float]:
+    """Prepare that recording in this process, portion by portion; peak memory is that of the whole life of the process."""
     from media.audio import RecordingLimits, prepare_recording
 
-    with tempfile.TemporaryDirectory(prefix="mediascribe-bench-") as folder:
-        begun, cpu = time.perf_counter(), time.process_time()
-        recording = prepare_recording(path, folder, RecordingLimits())
-        clips = len(recording.clips)
-        while recording.rest is not None:
-            recording = prepare_recording(path, folder, RecordingLimits(), begin=recording.rest)
-            clips += len(recording.clips)
-        took = time.perf_counter() - begun
+    rest, clips, portions = None, 0, 0
+    begun, cpu = time.perf_counter(), time.process_time()
+    while True:
+        with tempfile.TemporaryDirectory(prefix="mediascribe-bench-") as folder:
+            recording = prepare_recording(path, folder, RecordingLimits(), begin=rest)
+        rest, clips, portions = recording.rest, clips + len(recording.clips), portions + 1
+        if rest is None:
+            break
+    took = time.perf_counter() - begun
     unit = 1 if sys.platform == "darwin" else 1_024
     return {
         "seconds": recording.duration_seconds,
         "clips": clips,
+        "portions": portions,
         "took_seconds": round(took, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),
         "times_real_time": round(recording.duration_seconds / took, 1),
@@ -78,48 +106,91 @@ def measured(path: str) -> dict[str, float]:
     }
 
 
-def write_recording(path: Path, *, seconds: int) -> None:
-    """An MP3 of that length, mono, 44.1 kHz, 64 kbit/s."""
-    import av
+def transcribed(speech: Speech, folder: Path) -> dict[str, float]:
+    """Let a worker transcribe it; what that took, and how well it was understood."""
+    from models.store import queries
+    from models.store.submit import NewBatch
+    from worker.settings import load_settings
+    from worker.submit import Item, accept
 
-    with av.open(str(path), "w") as container:
-        stream: AudioStream = container.add_stream(
-            "libmp3lame", rate=RATE, layout="mono", options={"compression_level": "9"}
-        )
-        stream.bit_rate = 64_000
-        for number, samples in enumerate(_pieces(seconds)):
-            frame = av.AudioFrame(format="s16p", layout="mono", samples=len(samples) // 2)
-            frame.sample_rate, frame.pts = RATE, number * _FRAME_SAMPLES
-            frame.planes[0].update(samples)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    database_url = f"sqlite:///{folder}/jobs.db"
+    database = migrated(database_url)
+    settings = load_settings(environment={}, dotenv=folder / "none").settings
+    with simulator(latency=LATENCY) as gemini:
+        own = {"MEDIASCRIBE_DATABASE_URL": database_url, "MEDIASCRIBE_HOME": str(folder), "TMPDIR": str(scratch)}
+        with _worker(gemini.environment() | own) as pid:
+            time.sleep(1.0)  # let it come to rest
+            idle = resident_bytes([pid])
+            begun = time.perf_counter()
+            item = Item(kind="transcribe", source=str(speech.path))
+            (job_id,) = accept(database, settings, NewBatch(), [item]).job_ids
+            with _Watch(pid=pid, scratch=scratch) as watch:
+                while (job := queries.get_jobs(database, [job_id])[job_id]).finished_at is None:
+                    time.sleep(LOOK_SECONDS)
+            took = time.perf_counter() - begun
+    database.close()
+    assert job.output is not None, job.error_message
+    errors = word_errors(speech.text, job.output["text"].split())
+    off = worst_time_error(speech, job.output["segments"]) if not errors else float("inf")
+    return {
+        "words": len(speech.words),
+        "transcribed_seconds": round(took, 1),
+        "worker_bytes_idle": idle,
+        "worker_bytes_above_idle": watch.resident_bytes - idle,
+        "disk_bytes": watch.disk_bytes,
+        "word_errors": errors,
+        "worst_time_error_seconds": round(off, 3),
+    }
 
 
-def _pieces(seconds: int) -> Iterator[bytes]:
-    """The samples (16 bits) in pieces of one frame. A minute is drawn once and begun at other places each time."""
-    chance = random.Random(SEED)
-    minute = _minute(chance)
-    left = seconds * RATE
-    while left > 0:
-        start = chance.randrange(0, len(minute) // 2) // 2 * 2
-        for at in range(start, len(minute), 2 * _FRAME_SAMPLES):
-            piece = minute[at : at + 2 * min(_FRAME_SAMPLES, left)]
-            if len(piece) < 2 * min(_FRAME_SAMPLES, left):
-                break  # the end of the minute: go on somewhere else
-            yield piece
-            left -= len(piece) // 2
-            if left <= 0:
-                return
+@dataclass(kw_only=True)
+class _Watch:
+    """Looks at a worker's memory and at its files as long as it is entered; the largest of both."""
+
+    pid: int
+    scratch: Path
+    resident_bytes: int = 0
+    disk_bytes: int = 0
+    _left: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._left.wait(LOOK_SECONDS):
+            self.resident_bytes = max(self.resident_bytes, resident_bytes([self.pid]))
+            self.disk_bytes = max(self.disk_bytes, sum(_sizes(self.scratch)))
 
 
-def _minute(chance: random.Random) -> bytes:
-    """Sentences of one to six seconds, pauses of a fifth of a second to one and a half."""
-    samples = array.array("h")
-    while len(samples) < BLOCK_SECONDS * RATE:
-        length = round(chance.uniform(1.0, 6.0) * RATE)
-        samples.extend(round(_LOUD * (sample - 128) / 128) for sample in chance.randbytes(length))
-        samples.extend([0] * round(chance.uniform(0.2, 1.5) * RATE))
-    return samples[: BLOCK_SECONDS * RATE].tobytes()
+def _sizes(folder: Path) -> Iterator[int]:
+    for path in folder.rglob("*"):
+        try:
+            yield path.stat().st_size
+        except FileNotFoundError:  # sent and removed meanwhile
+            continue
+
+
+@contextmanager
+def _worker(own: dict[str, str]) -> Iterator[int]:
+    """A worker of the embedded mode at work; its process id."""
+    command = [sys.executable, "-m", "benchmarks.contestants.embedded"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MEDIASCRIBE_LOG_LEVEL": "warning", **own}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline().strip() != "ready":
+                raise RuntimeError("the worker did not start; see above")
+            yield process.pid
+        finally:
+            process.terminate()
 
 
 def _in_fresh_process(path: Path) -> dict[str, float]:
@@ -131,7 +202,7 @@ def _in_fresh_process(path: Path) -> dict[str, float]:
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recording", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--hours", type=float, default=float(os.environ.get("HOURS", "2")))
+    parser.add_argument("--hours", type=float, default=float(os.environ.get("HOURS", "9")))
     parser.add_argument("--prepare", metavar="PATH", help="only prepare this recording, and print JSON")
     return parser.parse_args(arguments)
 

@@ -1,7 +1,6 @@
 """What a run would come to, before anything is called: files, seconds, tokens, dollars. All of it is an estimate.
 
-Tokens: a picture is about 1,120 for the generation gemini-3 and 258 before it, a second of sound 32
-(https://ai.google.dev/gemini-api/docs/tokens); what the prompt and the answers need is from our own questions. Seconds
+Tokens: of pictures and of sound by the table of what models make use of (`gemini.abilities`); what the prompt and the answers need is from our own questions. Seconds
 are those that the files' headers say, read in decoding processes, since headers come from outside too.
 """
 
@@ -17,6 +16,7 @@ from typing import Any
 
 from cli.files import MediaFile
 from cli.progress import clock_words, usd_words
+from gemini.abilities import Detail, audio_ability, picture_ability
 from gemini.prices import cost_usd
 from gemini.question import Usage
 from media.sandbox import Sandbox, SandboxLimits
@@ -24,9 +24,6 @@ from models.failures import FailureError
 from worker.settings import Settings
 from worker.shapes import usd
 
-PICTURE_TOKENS = 1_120
-OLD_PICTURE_TOKENS = 258
-SOUND_TOKENS_PER_SECOND = 32
 PROMPT_TOKENS = 250
 CAPTION_TOKENS = 150
 TRANSCRIPT_TOKENS_PER_SECOND = 6
@@ -51,12 +48,14 @@ class Estimate:
     model: str
 
 
-def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str) -> Estimate:
+def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str, detail: Detail = Detail.MEDIUM) -> Estimate:
     """The estimate for these files. Nothing leaves the machine and nothing is stored."""
     by_kind = Counter(file.kind for file in media)
     lengths = _lengths([file.path for file in media if file.kind == "transcribe"], settings)
     known = [seconds for seconds in lengths if seconds is not None]
-    usage, calls = expected_usage(by_kind["caption"], known, clip_seconds=settings.clip_seconds, model=model)
+    usage, calls = expected_usage(
+        by_kind["caption"], known, clip_seconds=settings.clip_seconds, model=model, detail=detail
+    )
     return Estimate(
         by_kind=dict(by_kind),
         size_bytes=sum(file.size_bytes for file in media),
@@ -70,12 +69,14 @@ def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str) -> E
     )
 
 
-def expected_usage(pictures: int, lengths: Sequence[float], *, clip_seconds: float, model: str) -> tuple[Usage, int]:
+def expected_usage(
+    pictures: int, lengths: Sequence[float], *, clip_seconds: float, model: str, detail: Detail = Detail.MEDIUM
+) -> tuple[Usage, int]:
     """Tokens and calls of so many pictures and of recordings of these lengths, in seconds."""
     clips = sum(max(1, ceil(seconds / clip_seconds)) for seconds in lengths)
     calls, sound = pictures + clips, sum(lengths)
-    image = pictures * (PICTURE_TOKENS if model.startswith("gemini-3") else OLD_PICTURE_TOKENS)
-    audio, text = round(sound * SOUND_TOKENS_PER_SECOND), calls * PROMPT_TOKENS
+    image = pictures * picture_ability(model, detail).tokens
+    audio, text = round(sound * audio_ability(model).most_tokens), calls * PROMPT_TOKENS
     usage = Usage(
         input_tokens=image + audio + text,
         output_tokens=pictures * CAPTION_TOKENS + round(sound * TRANSCRIPT_TOKENS_PER_SECOND),

@@ -17,7 +17,7 @@ from media.sniff import HEAD_BYTES, describe, sniff
 from tasks.registry import KIND_OF_FAMILY
 from worker.submit import local_source
 
-SIDECAR_ENDINGS = (".txt", ".srt")
+SIDECAR_ENDINGS = (".txt", ".srt", ".xmp")
 _KIND_OF_NAME = {"image": "caption", "audio": "transcribe", "video": "transcribe"}
 
 
@@ -65,7 +65,8 @@ def find_media(paths: Sequence[str], *, kind: str = "auto", own_files: Iterable[
             media.append(found)
         else:
             skipped.append((file, found))
-    sidecars = {file.path + ending for file in media for ending in SIDECAR_ENDINGS}
+    other_kinds = {file for file, reason in skipped if reason == _not_for(kind)}
+    sidecars = {file + ending for file in {*other_kinds, *(file.path for file in media)} for ending in SIDECAR_ENDINGS}
     return Found(media=tuple(media), skipped=tuple(item for item in skipped if item[0] not in sidecars))
 
 
@@ -110,5 +111,9 @@ def _look_at(path: str, kind: str) -> MediaFile | str:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if kind not in ("auto", found):
-        return f"not for --kind {kind}"
+        return _not_for(kind)
     return MediaFile(path=path, kind=found, size_bytes=facts.st_size, modified_ns=facts.st_mtime_ns)
+
+
+def _not_for(kind: str) -> str:
+    return f"not for --kind {kind}"

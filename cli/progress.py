@@ -30,6 +30,8 @@ class Standing:
     cost_usd: Decimal
     clips: tuple[int, int] | None = None
     """Done and all clips of the recordings in hand."""
+    sound: tuple[float, float] | None = None
+    """Done and all seconds of the same."""
     note: str = ""
     """What is waited for, if anything."""
 
@@ -85,6 +87,7 @@ def standing_words(standing: Standing, pace: Pace) -> str:
         f"{rate:.1f}/s" if rate else "",
         f"ETA {clock_words(pace.eta_seconds(standing.total - standing.done))}",
         f"clips {standing.clips[0]}/{standing.clips[1]}" if standing.clips else "",
+        f"sound {clock_words(standing.sound[0])}/{clock_words(standing.sound[1])}" if standing.sound else "",
         usd_words(standing.cost_usd),
         standing.note,
     ]

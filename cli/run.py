@@ -130,8 +130,10 @@ def skipped_words(skipped: Sequence[tuple[str, str]]) -> list[str]:
 def _estimate(found: "Found", asked: "Asked", loaded: "LoadedSettings", *, as_json: bool) -> None:
     from cli.console import emit, emit_json
     from cli.estimate import estimate, estimate_lines, estimate_shape
+    from gemini.abilities import Detail
 
-    estimated = estimate(found.media, loaded.settings, model=asked.model)
+    detail = Detail(asked.options.get("detail", Detail.MEDIUM))
+    estimated = estimate(found.media, loaded.settings, model=asked.model, detail=detail)
     if as_json:
         emit_json(estimate_shape(estimated))
         return

@@ -16,7 +16,7 @@ from models.database import Database, DatabaseUnavailableError
 from models.failures import FailureCode
 from models.state import LIVE, JobState
 from models.store import queries, reports
-from models.store.queries import JobFilter
+from models.store.queries import JobFilter, JobView
 from models.store.reports import LaneView, Totals
 
 LOOK_SECONDS = 0.25
@@ -90,26 +90,31 @@ def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
 
 
 def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence[LaneView]) -> Standing:
+    begun = _recordings_in_hand(database, watch.batch_id) if watch.has_recordings else []
+    heard = [view for view in begun if view.progress_seconds_total]
     return Standing(
         done=totals.done,
         total=totals.total,
         failed=sum(totals.by_state[state] for state in FAILED),
         cost_usd=totals.cost_usd - watch.baseline.cost_usd,
-        clips=_clips_in_hand(database, watch.batch_id) if watch.has_recordings else None,
+        clips=(sum(v.progress_done for v in begun), sum(v.progress_total for v in begun)) if begun else None,
+        sound=(sum(v.progress_seconds_done or 0.0 for v in heard), sum(v.progress_seconds_total or 0.0 for v in heard))
+        if heard
+        else None,
         note=_pause_words(paused[0]) if paused else "",
     )
 
 
-def _clips_in_hand(database: Database, batch_id: str) -> tuple[int, int] | None:
-    """Done and all clips of the recordings that have begun; None where none has."""
-    total = done = 0
-    for state in LIVE:
-        wanted = JobFilter(batch_id=batch_id, state=state, kind="transcribe")
-        for view in queries.list_jobs(database, wanted, limit=MOST_IN_HAND):
-            begun = state is JobState.RUNNING or view.progress_done > 0
-            done += view.progress_done if begun else 0
-            total += view.progress_total if begun else 0
-    return (done, total) if total else None
+def _recordings_in_hand(database: Database, batch_id: str) -> list[JobView]:
+    """The recordings of the batch that have begun and are not done."""
+    return [
+        view
+        for state in LIVE
+        for view in queries.list_jobs(
+            database, JobFilter(batch_id=batch_id, state=state, kind="transcribe"), limit=MOST_IN_HAND
+        )
+        if state is JobState.RUNNING or view.progress_done > 0
+    ]
 
 
 def _pause_words(lane: LaneView) -> str:

@@ -5,8 +5,6 @@ read from the code (what to do about a failure, what Google's own variables mean
 """
 
 import ast
-import importlib
-import importlib.util
 import inspect
 import re
 import sys
@@ -14,7 +12,6 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import typer
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -29,6 +26,8 @@ from cli.exits import Exit
 from cli.main import app
 from docs.wording import COMPUTED_DEFAULTS, FAILURES, GOOGLE_VARIABLES, UNITS
 from models.failures import NATURES, FailureCode, Nature
+from tests.unit.media import picture_inputs, sound_inputs
+from tests.unit.media.inputs import Input
 from worker.settings import GEMINI_NAMES, PREFIX, Settings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -85,20 +84,22 @@ def media_page() -> str:
     return _page(
         "Media",
         "What becomes of each kind of input. Each row is a test, which makes such a file and looks at what comes of it; where "
-        "a code stands, the job fails with it and Gemini is not asked ([Failures](failures.md)). The bytes of a file decide "
-        "what it is, never its name.",
-        *_inputs("Pictures", "tests.unit.media.inputs"),
-        *_inputs("Recordings", "tests.unit.media.sound_inputs"),
+        "a code stands, a job fails with it and Gemini is not asked ([Failures](failures.md)). `run` and `submit` skip what is no "
+        "media at all before there is a job. The bytes of a file decide what it is, never its name.",
+        "## Pictures",
+        _inputs(picture_inputs.INPUTS),
+        "## Recordings",
+        _inputs(sound_inputs.INPUTS),
     )
 
 
-def _inputs(heading: str, module: str) -> Sequence[str]:
-    """A section with the rows of that module's `INPUTS`; none where there is no such module."""
-    if importlib.util.find_spec(module) is None:
-        return ()
-    inputs: Sequence[Any] = importlib.import_module(module).INPUTS
-    rows = [(row.name, row.says, f"`{row.ends}`" if row.ends else "") for row in inputs]
-    return f"## {heading}", _table(("Input", "What happens", "Code"), rows)
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:].removesuffix(".") + "."
+
+
+def _inputs(inputs: Iterable[Input]) -> str:
+    rows = [(row.name, _sentence(row.says), f"`{row.ends}`" if row.ends else "") for row in inputs]
+    return _table(("Input", "What happens", "Code"), rows)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -9,6 +9,7 @@ UNITS: Mapping[str, str] = {
     "_bytes": "bytes",
     "_pixels": "pixels",
     "_usd": "US dollars",
+    "_dbfs": "dBFS",
 }
 """Ending of a setting's name -> its unit."""
 

@@ -1,8 +1,8 @@
 """Every way in which a call can end badly, each as one `Failure`. The tables here are the whole policy.
 
 The doors that lead in: an HTTP error (`failure_of_error`), an exception on the way (`gemini.exceptions`), an answer
-that is no answer (`failure_of_reply`, `failure_of_text`). All are pure, and so is the test whether Gemini heard the sound
-(`audio_not_heard`, `heard_share`).
+that is no answer (`failure_of_reply`, `failure_of_text`). All are pure, and so is how much of the sound was
+taken in (`heard_share`).
 
 What a failure asks of the worker:
 
@@ -206,19 +206,11 @@ def _failure_of_ending(reply: Reply, model: str) -> Failure | None:
     if finish not in {"STOP", ""}:
         code, what = FINISH_REASONS.get(finish, _UNUSABLE)
         return failure(code, f"{model} {what} ({finish}).")
-    if not (reply.heard or (reply.text or "").strip()):
+    if reply.heard is None and not (reply.text or "").strip():
         return failure(FailureCode.GEMINI_EMPTY, f"{model} answered without any text. {TRY_LATER}")
     if not finish:  # text, but nobody says that it is all of it
         return failure(FailureCode.GEMINI_INVALID_OUTPUT, f"{model} did not say that it had finished. {TRY_LATER}")
     return None
-
-
-def audio_not_heard(usage: Usage | None) -> bool:
-    """Did Gemini answer a question with sound without taking in any sound? Such a transcript is invented.
-
-    Known only where Gemini gives the breakdown by modality; without one the answer is False.
-    """
-    return usage is not None and bool(usage.input_by_modality) and usage.input_by_modality.get("AUDIO", 0) == 0
 
 
 def heard_share(usage: Usage | None, *, seconds: float, model: str) -> float | None:

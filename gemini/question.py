@@ -123,7 +123,7 @@ class Call:
     text: str | None = None
     """The answer; kept with a failure too, where part of one came."""
     heard: tuple[HeardPart, ...] | None = None
-    """The answer of a model made for transcription, in its order; never empty; kept with a failure too."""
+    """The answer of a model made for transcription, in its order; empty where nothing was said; kept with a failure too."""
     failure: Failure | None = None
     usage: Usage | None = None
     http_status: int | None = None

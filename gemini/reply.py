@@ -79,9 +79,11 @@ def read_reply(body: Json) -> Reply:
     candidate = next(_objects(body.get("candidates")), {})
     language = _name(_object(candidate.get("speechResult")).get("languageCode"), most=50)
     parts = [part for part in _objects(_object(candidate.get("content")).get("parts")) if not part.get("thought")]
+    is_transcription = any(isinstance(part.get("audioTranscription"), Mapping) for part in parts)
+    heard = tuple(heard for part in parts if (heard := _heard(part, language)))
     return Reply(
         text="".join(text for part in parts if (text := _text(part.get("text")))) or None,
-        heard=tuple(heard for part in parts if (heard := _heard(part, language))) or None,
+        heard=heard if is_transcription else None,
         finish_reason=_name(candidate.get("finishReason"), most=50),
         block_reason=_text(_object(body.get("promptFeedback")).get("blockReason")),
         usage=_usage(body.get("usageMetadata")),

@@ -57,7 +57,7 @@ _ALL_MIXED = SoundWish()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Checkpoint:
     """Where decoding can go on as if it had never stopped. Samples are counted from the first one, at 16 kHz."""
 
     packets: int
@@ -83,8 +83,8 @@ class Gate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LanePosition:
-    """How far the cutting of one lane (a channel, or all of them mixed) has come, in steps of 50 ms."""
+class CutterPosition:
+    """How far the cutting of one channel, or of all of them mixed, has come, in steps of 50 ms."""
 
     origin_steps: int
     """Everything before is in a clip or silent."""
@@ -98,15 +98,15 @@ class LanePosition:
 class Position:
     """Where one portion of a long recording ended and the next one begins: plain numbers, made for the same file."""
 
-    place: Place
+    checkpoint: Checkpoint
     window: int
     """The first window of 10 s that is needed again."""
     index: int
     """The number of the next clip."""
     degraded: bool
     gates: tuple[Gate | None, ...]
-    """Of each lane, before that window."""
-    lanes: tuple[LanePosition, ...]
+    """Before that window: of each channel that is cut by itself, or of the mix. `cutters` likewise."""
+    cutters: tuple[CutterPosition, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,9 +167,9 @@ def prepare_recording(
     (unknown format or codec, encrypted, too many channels or tracks), invalid_options (no such track),
     source_not_found, source_forbidden. Clips written before a failure stay in the folder: it is the caller's.
     """
-    from media import sound  # PyAV and pydub are only for the process that decodes
+    from media import portions  # PyAV and pydub are only for the process that decodes
 
-    return sound.prepared(path, folder, limits, wish, begin)
+    return portions.prepared(path, folder, limits, wish, begin)
 
 
 def split_clip(path: str, folder: str, *, prefix: str, limits: RecordingLimits) -> tuple[Clip, ...]:

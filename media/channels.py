@@ -1,4 +1,4 @@
-"""What becomes of several channels: one mix without loss, or lanes, which are cut and transcribed each by itself.
+"""What becomes of several channels: one mix without loss, or each by itself, to be cut and transcribed apart.
 
 Everything is decided over one window of 10 s and over nothing else, so it is the same wherever decoding begins.
 pydub mixes; it holds what it works on in memory, so it is only given such windows.
@@ -14,7 +14,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pydub misses an ffmpeg program, which only its file functions would call
     from pydub import AudioSegment
 
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, SILENT_DBFS, STEP_BYTES, levels
+from media.loudness import SILENT_DBFS, levels
+from media.measures import SAMPLE_BYTES, SAMPLE_RATE, STEP_BYTES
 
 _DEAD_CHANNEL_RATIO = 0.01
 _CANCELLED_RATIO = 0.3
@@ -27,27 +28,27 @@ _BLEED_DB = 20.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lane:
-    """A window of one lane."""
+class ChannelWindow:
+    """A window of one channel, or of all of them mixed."""
 
     pcm: bytes
     levels: list[float]
-    """The loudness of each step, dBFS; silence where the sound belongs to another lane."""
+    """The loudness of each step, dBFS; silence where the sound belongs to another channel."""
 
 
-def mixed(pcm: bytes, channels: int) -> tuple[Lane, ...]:
-    """The window as one lane with every voice in it."""
+def mixed(pcm: bytes, channels: int) -> tuple[ChannelWindow, ...]:
+    """The window with every voice in one channel."""
     one = mono(pcm, channels)
-    return (Lane(pcm=one, levels=levels(one)),)
+    return (ChannelWindow(pcm=one, levels=levels(one)),)
 
 
-def separated(pcm: bytes, channels: int) -> tuple[Lane, ...]:
-    """The window as a lane for each channel, in which what belongs to another lane is silent.
+def separated(pcm: bytes, channels: int) -> tuple[ChannelWindow, ...]:
+    """The window of each channel, in which what belongs to another channel is silent.
 
     A channel that is a copy of an earlier one, or of one that is much louder, is silent as a whole, inverted or not;
     where another channel is much louder, what is heard is its bleed.
     """
-    parts = split(pcm, channels)
+    parts = _apart(pcm, channels)
     loudness = [audioop.rms(part, SAMPLE_BYTES) for part in parts]
     kept = [number for number in range(channels) if loudness[number]]
     for number in tuple(kept):
@@ -60,7 +61,7 @@ def separated(pcm: bytes, channels: int) -> tuple[Lane, ...]:
     return tuple(_without_bleed(part, own, loudest) for part, own in zip(parts, steps, strict=True))
 
 
-def split(pcm: bytes, channels: int) -> list[bytes]:
+def _apart(pcm: bytes, channels: int) -> list[bytes]:
     """The channels of interleaved 16-bit samples."""
     if channels == 1:
         return [pcm]
@@ -82,17 +83,17 @@ def _is_copy(part: bytes, other: bytes) -> bool:
     return rms**2 - taken**2 <= (_COPY_RATIO * rms) ** 2
 
 
-def _without_bleed(pcm: bytes, own: list[float], loudest: list[float]) -> Lane:
+def _without_bleed(pcm: bytes, own: list[float], loudest: list[float]) -> ChannelWindow:
     is_bleed = [level < most - _BLEED_DB for level, most in zip(own, loudest, strict=True)]
     if not any(is_bleed):
-        return Lane(pcm=pcm, levels=own)
+        return ChannelWindow(pcm=pcm, levels=own)
     quieted = bytearray(pcm)
     for step, quiet in enumerate(is_bleed):
         if quiet:
             piece = slice(step * STEP_BYTES, min(len(pcm), (step + 1) * STEP_BYTES))
             quieted[piece] = bytes(piece.stop - piece.start)
     kept = [SILENT_DBFS if quiet else level for level, quiet in zip(own, is_bleed, strict=True)]
-    return Lane(pcm=bytes(quieted), levels=kept)
+    return ChannelWindow(pcm=bytes(quieted), levels=kept)
 
 
 def mono(pcm: bytes, channels: int) -> bytes:
@@ -104,7 +105,7 @@ def mono(pcm: bytes, channels: int) -> bytes:
     if channels == 1:
         return pcm
     segments = [AudioSegment(data=part, sample_width=SAMPLE_BYTES, frame_rate=SAMPLE_RATE, channels=1)
-                for part in split(pcm, channels)]  # fmt: skip
+                for part in _apart(pcm, channels)]  # fmt: skip
     parts = sorted(segments, key=lambda part: part.rms, reverse=True)
     alive = [part for part in parts if part.rms > parts[0].rms * _DEAD_CHANNEL_RATIO] or parts[:1]
     share = -20 * math.log10(len(alive))

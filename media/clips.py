@@ -10,11 +10,11 @@ It ends
 - else at the limit, and the next clip begins a little earlier: what both hold is told apart when they are joined.
 
 `next_cut` needs no more than one clip of loudness and decides the same whether what follows is known or not, so
-planning goes along with decoding, and `plan_clips`, which plans a whole recording, gives the same clips.
+planning goes along with decoding.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -65,18 +65,6 @@ class Cut:
     """Where the next decision begins. It lies before the clip's end where two clips overlap."""
     covered: int = 0
     """How many steps from there on are in a clip already."""
-
-
-def plan_clips(levels: Sequence[float], sound: Sound, rules: CutRules) -> list[tuple[int, int]]:
-    """The clips of a whole recording, in order, from its loudness in dBFS."""
-    return [clip for clip in _cuts(levels, sound, rules) if clip is not None]
-
-
-def _cuts(levels: Sequence[float], sound: Sound, rules: CutRules) -> Iterator[tuple[int, int] | None]:
-    origin, covered = 0, 0
-    while cut := next_cut(levels[origin:], sound[origin:], rules, covered=covered, is_end=True):
-        yield None if cut.clip is None else (origin + cut.clip[0], origin + cut.clip[1])
-        origin, covered = origin + cut.resume, cut.covered
 
 
 def next_cut(levels: Sequence[float], sound: Sound, rules: CutRules, *, covered: int = 0, is_end: bool) -> Cut | None:

@@ -1,17 +1,16 @@
-"""Cuts one lane of a recording into clips while it is being decoded, over one bounded buffer."""
+"""Cuts one channel of a recording, or all of them mixed, into clips while it is being decoded, over one bounded buffer."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from media.audio import LanePosition
+from media.audio import CutterPosition
 from media.clips import CutRules, Sound, next_cut, stretches
 from media.flac import write_flac
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, STEP_BYTES, STEP_SECONDS, WINDOW_STEPS
+from media.measures import SECOND_BYTES, STEP_BYTES, STEP_SECONDS, WINDOW_STEPS
 
-_BYTES_PER_SECOND = SAMPLE_RATE * SAMPLE_BYTES
 _PAUSE_STEPS = 10
 """Shorter pauses are not told apart in what is said of a clip's sound."""
-_BEGINNING = LanePosition(origin_steps=0, covered_steps=0, previous_end_steps=0)
+_BEGINNING = CutterPosition(origin_steps=0, covered_steps=0, previous_end_steps=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +24,8 @@ class CutClip:
     sounds: tuple[tuple[float, float], ...]
     path: Path
     size_bytes: int
-    before: LanePosition
-    """Where the lane stood when this clip was next."""
+    before: CutterPosition
+    """Where the cutter stood when this clip was next."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -36,7 +35,7 @@ class Cutter:
     folder: Path
     rules: CutRules
     channel: int | None
-    position: LanePosition = _BEGINNING
+    position: CutterPosition = _BEGINNING
     _pcm: bytearray = field(default_factory=bytearray)
     _levels: list[float] = field(default_factory=list)
     _sound: bytearray = field(default_factory=bytearray)
@@ -71,7 +70,7 @@ class Cutter:
             self._drop(cut.resume)
             origin = self.position.origin_steps + cut.resume
             covered = cut.covered
-            self.position = LanePosition(origin_steps=origin, covered_steps=covered, previous_end_steps=end)
+            self.position = CutterPosition(origin_steps=origin, covered_steps=covered, previous_end_steps=end)
         return clips
 
     def _clip(self, first: int, end: int) -> CutClip:
@@ -79,7 +78,7 @@ class Cutter:
         path = self.folder / f"clip-{self.channel or 0}-{start:07}.flac"
         with memoryview(self._pcm) as view, view[first * STEP_BYTES : end * STEP_BYTES] as pcm:
             size_bytes = write_flac(path, pcm)
-            seconds = len(pcm) / _BYTES_PER_SECOND
+            seconds = len(pcm) / SECOND_BYTES
         return CutClip(
             channel=self.channel,
             start_steps=start,

@@ -1,7 +1,7 @@
 """PyAV's part in preparing a recording: the samples of its sound track, as a stream of windows.
 
 A stream can be taken up in the middle. Packets are stepped over without decoding them, for seeking is exact in few
-formats and demuxing takes a twentieth of the time of decoding; some seconds before the place the decoder begins to
+formats and demuxing takes a twentieth of the time of decoding; some seconds before the checkpoint the decoder begins to
 work, so that it is in the state that it would have been in; and everything is counted in samples.
 """
 
@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import av.error
 from av.audio.frame import AudioFrame
 
-from media.audio import Place
+from media.audio import Checkpoint
 from media.failures import translated
 from media.formats import CLOCKED, ESTIMATING, FRAMED, HIGHEST_RATE, LOWEST_RATE
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, WINDOW_SAMPLES
+from media.measures import SAMPLE_BYTES, SAMPLE_RATE, WINDOW_SAMPLES
 from media.resample import Feed, silence_like
-from media.tracks import Track
-from models.failures import FailureCode, FailureError, failure
+from media.tracks import Track, encrypted
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
 _SHORTFALL_RATIO, _SHORTFALL_SECONDS = 0.98, 0.5
 _WAV_SLACK_BYTES = 1024
 """Writers disagree by a few bytes on what the length of a WAV counts."""
-_PLACE_SECONDS = 2
-"""How far places to go on from lie apart."""
-_PREROLL_PLACES = 2
-"""How many places before the one to go on from the decoder begins: more than the bit reservoir of an MP3 or the
+_CHECKPOINT_SECONDS = 2
+"""How far checkpoints lie apart."""
+_PREROLL_CHECKPOINTS = 2
+"""How many checkpoints before the one to go on from the decoder begins: more than the bit reservoir of an MP3 or the
 convergence of a speech codec take."""
 _GAP_SECONDS = 0.05
 """Timestamps that run ahead of the samples by more say that something is missing there."""
@@ -39,7 +38,7 @@ _DAMAGE_SECONDS = 0.25
 """Shorter gaps come from clocks that drift apart, too."""
 
 
-def windows(track: Track, begin: Place | None = None, window: int = 0) -> Iterator[bytes]:
+def windows(track: Track, begin: Checkpoint | None = None, window: int = 0) -> Iterator[bytes]:
     """The samples, 16-bit and interleaved at 16 kHz, in windows of 10 s from this one on; the last one is shorter.
 
     Keeps the track's facts up to date on the way. What cannot be decoded is left out and marks the track degraded.
@@ -61,7 +60,7 @@ def windows(track: Track, begin: Place | None = None, window: int = 0) -> Iterat
     track.degraded = track.degraded or _is_shorter_than_it_says(track)
 
 
-def _samples(track: Track, begin: Place | None) -> Iterator[bytes]:
+def _samples(track: Track, begin: Checkpoint | None) -> Iterator[bytes]:
     """All samples from `track.samples` on."""
     feed = Feed(layout=track.stream.codec_context.layout)
     if begin is not None:
@@ -76,12 +75,12 @@ def _samples(track: Track, begin: Place | None) -> Iterator[bytes]:
         at += count
 
 
-def _fed(track: Track, feed: Feed, begin: Place | None) -> Iterator[bytes]:
+def _fed(track: Track, feed: Feed, begin: Checkpoint | None) -> Iterator[bytes]:
     for packet in _decoded(track, begin):
         for index, frame in enumerate(packet.frames):
             yield from feed.adopt(frame)
             if index == 0:
-                _note_place(track, feed, packet.number, frame)
+                _note_checkpoint(track, feed, packet.number, frame)
             for quiet in _missing(track, feed, frame, packet.lost_seconds if index == 0 else 0.0):
                 yield from feed.take(quiet)
             yield from feed.take(frame)
@@ -97,7 +96,7 @@ class _Decoded(NamedTuple):
     """How much sound the packets right before it had, which did not decode; 0 where only timestamps can tell."""
 
 
-def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
+def _decoded(track: Track, begin: Checkpoint | None) -> Iterator[_Decoded]:
     """Every packet that decodes; others are stepped over, and a broken container ends the track."""
     packets: Iterator[Packet[AudioStream]] = track.container.demux(track.stream)
     decode_from, kept = (begin.packets, begin.kept) if begin else (0, 0)
@@ -112,12 +111,12 @@ def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
             if number < decode_from:
                 continue
             if number == 0 and packet.has_sidedata("encryption_info"):
-                raise _encrypted(track)
+                raise encrypted(track.path)
             frames = packet.decode()
         except av.error.EOFError:
             return
         except av.error.FFmpegError as error:
-            if isinstance(error, MemoryError | OSError):  # the machine's fault, not the packet's
+            if _is_the_machines(error):
                 raise
             track.degraded = track.degraded or number >= kept
             lost_bytes += _sound_bytes(track, packet)
@@ -130,6 +129,11 @@ def _decoded(track: Track, begin: Place | None) -> Iterator[_Decoded]:
         lost_bytes = 0
 
 
+def _is_the_machines(error: av.error.FFmpegError) -> bool:
+    """Is it no fault of the packet's? "Not permitted" is the -1 of decoders that give no reason, AAC's among them."""
+    return isinstance(error, MemoryError | OSError) and not isinstance(error, av.error.PermissionError)
+
+
 def _sound_bytes(track: Track, packet: "Packet[AudioStream] | None") -> int:
     """The bytes of a packet that tell time; none where it does not decode because it is the tag of a joined file."""
     if packet is None or track.demuxer not in FRAMED or b"ID3" in bytes(packet):
@@ -137,20 +141,15 @@ def _sound_bytes(track: Track, packet: "Packet[AudioStream] | None") -> int:
     return packet.size
 
 
-def _encrypted(track: Track) -> FailureError:
-    words = f"{track.path} is encrypted; export it without protection."
-    return FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words))
-
-
-def _note_place(track: Track, feed: Feed, number: int, frame: AudioFrame) -> None:
+def _note_checkpoint(track: Track, feed: Feed, number: int, frame: AudioFrame) -> None:
     if track.first_time is None:
         track.first_time = frame.time or 0.0
-    last = track.places[-1] if track.places else None
+    last = track.checkpoints[-1] if track.checkpoints else None
     rate = frame.sample_rate
-    if last is None or feed.base != last.base or feed.fed - last.fed >= _PLACE_SECONDS * rate:
-        earlier = track.places[-_PREROLL_PLACES] if len(track.places) >= _PREROLL_PLACES else last
+    if last is None or feed.base != last.base or feed.fed - last.fed >= _CHECKPOINT_SECONDS * rate:
+        earlier = track.checkpoints[-_PREROLL_CHECKPOINTS] if len(track.checkpoints) >= _PREROLL_CHECKPOINTS else last
         packets = earlier.kept if earlier else 0
-        track.places.append(feed.place(packets=packets, kept=number, first_time=track.first_time))
+        track.checkpoints.append(feed.checkpoint(packets=packets, kept=number, first_time=track.first_time))
 
 
 def _missing(track: Track, feed: Feed, frame: AudioFrame, lost_seconds: float) -> Iterator[AudioFrame]:

@@ -18,7 +18,6 @@ from models.failures import FailureCode, FailureError, failure
 _DAMAGED = "is damaged and cannot be decoded; copy or export it again"
 
 TABLE: tuple[tuple[type[BaseException], FailureCode, str], ...] = (
-    (Image.DecompressionBombWarning, FailureCode.MEDIA_TOO_LARGE, "has too many pixels; make it smaller"),
     (Image.DecompressionBombError, FailureCode.MEDIA_TOO_LARGE, "has too many pixels; make it smaller"),
     (builtins.MemoryError, FailureCode.MEDIA_TOO_LARGE, "needs more memory than a decoder may use; make it smaller"),
     (UnidentifiedImageError, FailureCode.MEDIA_CORRUPT, _DAMAGED),
@@ -37,6 +36,7 @@ TABLE: tuple[tuple[type[BaseException], FailureCode, str], ...] = (
     (struct.error, FailureCode.MEDIA_CORRUPT, _DAMAGED),
     (zlib.error, FailureCode.MEDIA_CORRUPT, _DAMAGED),
     (TypeError, FailureCode.MEDIA_CORRUPT, _DAMAGED),
+    (AssertionError, FailureCode.MEDIA_CORRUPT, _DAMAGED),  # Pillow, about a palette that is not there
 )
 """First match wins. Pillow's plain OSError is read apart: with an error number it is the machine's, not the file's."""
 

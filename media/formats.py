@@ -96,8 +96,11 @@ _PILLOW = {
 """What is promised of pictures: the part of Pillow that each takes beside Pillow itself."""
 
 
-def readable_formats() -> Mapping[str, bool]:
-    """For each format that is promised, whether this installation reads it. Belongs into a decoding process."""
+def readable_formats() -> Mapping[str, Mapping[str, bool]]:
+    """Of `pictures` and of `recordings`: for each format that is promised, whether this installation reads it.
+
+    Belongs into a decoding process.
+    """
     import av
     from PIL import features
 
@@ -108,4 +111,4 @@ def readable_formats() -> Mapping[str, bool]:
     }
     pictures = {name: not part or bool(features.check(part)) for name, part in _PILLOW.items()}
     heic = importlib.util.find_spec("pillow_heif") is not None
-    return sound | pictures | {"HEIC": heic}
+    return {"pictures": pictures | {"HEIC": heic}, "recordings": sound}

@@ -1,97 +1,125 @@
-"""Sound without a header, told by its frames: MP3, MP2, AAC (ADTS) and AC-3, after whatever junk comes first.
+"""Which frames of an animation, and which pages of a TIFF, are shown.
 
-A frame begins with a few fixed bits and says how long it is: two in a row are no chance.
+An animation is walked once from its beginning, within limits, and up to two dozen of its frames, evenly spread, are
+looked at as thumbnails. Of these the first that shows anything is taken, then again and again the one that is least
+like any taken so far, as long as it differs to the eye: a blinking cursor gives one picture, a story four.
+A TIFF shows its first pages. The other pictures in an MPO or a HEIC (a burst, a depth map) are not shown.
 """
 
-import re
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-_MP3_BIT_RATES = {
-    True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-"""Kilobits a second of layer III, MPEG 1 and MPEG 2/2.5 (ISO 11172-3, 13818-3)."""
-_MP2_BIT_RATES = {
-    True: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    False: _MP3_BIT_RATES[False],
-}
-"""Kilobits a second of layer II."""
-_MPEG_SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_AC3_BIT_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
-_AC3_SAMPLE_RATES = (48000, 44100, 32000)
-"""ETSI TS 102 366, 4.4.1."""
-_SYNC = re.compile(rb"\xff[\xe0-\xff]|\x0b\x77")
+from PIL import Image, ImageChops, ImageStat
 
+from media.colour import eight_bits, on_white, plain
+from media.image import PictureLimits
+from media.tiff import page_places
 
-def frames_in(head: bytes) -> str | None:
-    """Which of `aac`, `mp3`, `mp2`, `ac3`, `eac3` these bytes have two frames of in a row, or one at their beginning."""
-    syncs = [sync.start() for sync in _SYNC.finditer(head)]
-    return next(
-        (name for name, length_of in _LENGTHS.items() if any(_follow(head, at, length_of) for at in syncs)), None
-    )
+MOST_SHOWN = 4
+"""Frames or pages of one picture that are sent, at most."""
+
+_ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+_LOOKS = 24
+_LOOK_SIZE = (32, 32)
+_DIFFERENCE = 10.0
+"""Root of the mean square by which two thumbnails differ, of 255, to be two pictures to the eye."""
+_DEFAULT_MILLISECONDS = 100.0
+"""What browsers take for a frame that gives no time."""
+_LONGEST_MILLISECONDS = 65_535_000.0
 
 
-def _follow(head: bytes, at: int, length_of: Callable[[bytes], int]) -> bool:
-    length = length_of(head[at : at + 7])
-    if not length:
-        return False
-    following = head[at + length : at + length + 7]
-    if len(following) < 7:
-        return at == 0  # a single short frame, or one that outlasts the head, is believed at the very start only
-    return length_of(following) > 0
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frames:
+    """What there is and what of it is shown."""
+
+    places: tuple[int, ...]
+    """The frames to be shown, in order, from 0; none where there is no picture that is ours to develop."""
+    count: int
+    is_animated: bool
+    seconds: float
+    """How long those that were walked over last together; 0 where nothing moves."""
 
 
-def _mp3_length(header: bytes) -> int:
-    """Bytes of the layer III frame that begins with this header; 0 where it is none."""
-    return _mpeg_length(header, layer=1)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Look:
+    place: int
+    thumbnail: Image.Image
+    is_blank: bool
 
 
-def _mp2_length(header: bytes) -> int:
-    return _mpeg_length(header, layer=2)
+def chosen_frames(image: Image.Image, data: bytes, limits: PictureLimits) -> Frames:
+    """What to show of an opened picture, of which `data` are the bytes; leaves it at any frame. Raises as Pillow does."""
+    if image.format == "TIFF":
+        places, count = page_places(data)
+        return Frames(
+            places=_affordable(image, places[:MOST_SHOWN], limits), count=count, is_animated=False, seconds=0.0
+        )
+    count = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
+    if count > 1:
+        return _of_animation(image, count, limits)
+    return Frames(places=(image.tell(),), count=1, is_animated=False, seconds=0.0)
 
 
-def _mpeg_length(header: bytes, *, layer: int) -> int:
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0 or header[1] >> 1 & 3 != layer:
-        return 0
-    version, rate_index, pitch_index = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or rate_index in {0, 15} or pitch_index == 3:
-        return 0
-    is_first = version == 3
-    bit_rate = (_MP3_BIT_RATES if layer == 1 else _MP2_BIT_RATES)[is_first][rate_index] * 1000
-    sample_rate = _MPEG_SAMPLE_RATES[version][pitch_index]
-    return (144 if is_first or layer == 2 else 72) * bit_rate // sample_rate + (header[2] >> 1 & 1)
+def _affordable(image: Image.Image, places: Sequence[int], limits: PictureLimits) -> tuple[int, ...]:
+    """The first pages, as many as may be decoded together; the first in any case."""
+    spent = 0
+    taken: list[int] = []
+    for place in places:
+        image.seek(place)
+        spent += image.width * image.height
+        if taken and spent > limits.max_pixels:
+            break
+        taken.append(place)
+    return tuple(taken)
 
 
-def _adts_length(header: bytes) -> int:
-    """Bytes of the ADTS frame that begins with this header; 0 where it is none (ISO 13818-7, 6.2)."""
-    if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
-        return 0
-    length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
-    return length if length > 7 else 0
+def _of_animation(image: Image.Image, count: int, limits: PictureLimits) -> Frames:
+    reach = min(count, limits.max_frames, max(1, limits.max_pixels // (image.width * image.height)))
+    step = math.ceil(reach / _LOOKS)
+    looks: list[_Look] = []
+    milliseconds, spent = 0.0, 0
+    for place in range(reach):
+        image.seek(place)
+        spent += image.width * image.height  # a frame may enlarge the canvas
+        if place and spent > limits.max_pixels:
+            break
+        image.load()
+        milliseconds += _milliseconds(image)
+        if place % step == 0:
+            looks.append(_look(image, place))
+    return Frames(places=_most_different(looks), count=count, is_animated=True, seconds=milliseconds / 1000)
 
 
-def _ac3_length(header: bytes) -> int:
-    """Bytes of the AC-3 frame that begins with this header; 0 where it is none (ETSI TS 102 366, 4.3)."""
-    if len(header) < 6 or header[:2] != b"\x0b\x77" or header[5] >> 3 > 10:
-        return 0
-    pitch_index, size_index = header[4] >> 6, header[4] & 0x3F
-    if pitch_index == 3 or size_index >= 2 * len(_AC3_BIT_RATES):
-        return 0
-    words = 96_000 * _AC3_BIT_RATES[size_index >> 1] // _AC3_SAMPLE_RATES[pitch_index]
-    return 2 * (words + (size_index & 1 if pitch_index == 1 else 0))
+def _milliseconds(image: Image.Image) -> float:
+    given = image.info.get("duration", 0)
+    is_believable = isinstance(given, int | float) and 0 < given <= _LONGEST_MILLISECONDS
+    return float(given) if is_believable else _DEFAULT_MILLISECONDS
 
 
-def _eac3_length(header: bytes) -> int:
-    """Bytes of the E-AC-3 frame that begins with this header; 0 where it is none (ETSI TS 102 366, E.1.2)."""
-    if len(header) < 6 or header[:2] != b"\x0b\x77" or not 11 <= header[5] >> 3 <= 16:
-        return 0
-    return 2 * (((header[2] & 7) << 8 | header[3]) + 1)
+def _look(image: Image.Image, place: int) -> _Look:
+    seen = on_white(eight_bits(plain(image))).convert("RGB")
+    thumbnail = seen.resize(_LOOK_SIZE, Image.Resampling.BOX)
+    return _Look(place=place, thumbnail=thumbnail, is_blank=seen.getcolors(1) is not None)
 
 
-_LENGTHS: dict[str, Callable[[bytes], int]] = {
-    "aac": _adts_length,
-    "mp3": _mp3_length,
-    "mp2": _mp2_length,
-    "ac3": _ac3_length,
-    "eac3": _eac3_length,
-}
+def _most_different(looks: Sequence[_Look]) -> tuple[int, ...]:
+    rest = [look for look in looks if not look.is_blank] or [looks[0]]
+    taken = [rest.pop(0)]
+    while rest and len(taken) < MOST_SHOWN:
+        strangest = max(rest, key=lambda look: _strangeness(look, taken))
+        if _strangeness(strangest, taken) < _DIFFERENCE:
+            break
+        rest.remove(strangest)
+        taken.append(strangest)
+    return tuple(sorted(look.place for look in taken))
+
+
+def _strangeness(look: _Look, others: Sequence[_Look]) -> float:
+    """How much it differs from the one that is most like it."""
+    return min(_difference(look.thumbnail, other.thumbnail) for other in others)
+
+
+def _difference(one: Image.Image, other: Image.Image) -> float:
+    squares = ImageStat.Stat(ImageChops.difference(one, other)).rms
+    return math.sqrt(sum(value**2 for value in squares) / len(squares))

@@ -1,10 +1,10 @@
-"""What counts as sound: a border in dBFS that follows how quiet and how loud the recording has been so far.
+"""What counts as sound: a threshold in dBFS that follows how quiet and how loud the recording has been so far.
 
-In most recordings the border is where the limits set it (-50 dBFS), so that a chair that creaks in an empty room is not
-sent. Where nothing has been loud for a while and the pauses are quieter still, the border sinks, by 15 dB at most:
-quiet speech is kept. Steady noise is its own pause, so it stays below the border however loud it is.
+In most recordings the threshold is where the limits set it (-50 dBFS), so that a chair that creaks in an empty room is not
+sent. Where nothing has been loud for a while and the pauses are quieter still, the threshold sinks, by 15 dB at most:
+quiet speech is kept. Steady noise is its own pause, so it stays below the threshold however loud it is.
 
-The border of a window of 10 s follows from that window and a `Gate`, which sums up all windows before it: planning
+The threshold of a window of 10 s follows from that window and a `Gate`, which sums up all windows before it: planning
 along with decoding, in one go or in portions, always sees the same.
 """
 
@@ -22,7 +22,7 @@ _ABOVE_FLOOR_DB = 8.0
 _BELOW_LOUDEST_DB = 30.0
 """How far the voices in one recording lie apart."""
 _LOWEST_DB = 15.0
-"""How far the border may sink."""
+"""How far the threshold may sink."""
 
 
 def next_gate(before: Gate | None, levels: Sequence[float], silence_dbfs: float) -> Gate:
@@ -36,7 +36,13 @@ def next_gate(before: Gate | None, levels: Sequence[float], silence_dbfs: float)
     return Gate(floor_dbfs=max(lowest, floor), loudest_dbfs=loudest)
 
 
-def border(gate: Gate, silence_dbfs: float) -> float:
+def threshold(gate: Gate, silence_dbfs: float) -> float:
     """What is not louder than this is no sound, dBFS."""
     follows = max(gate.floor_dbfs + _ABOVE_FLOOR_DB, gate.loudest_dbfs - _BELOW_LOUDEST_DB)
     return min(silence_dbfs, max(silence_dbfs - _LOWEST_DB, follows))
+
+
+def sound_steps(levels: Sequence[float], gate: Gate, silence_dbfs: float) -> bytes:
+    """Which of these steps count as sound, under the gate that knows them too: 1 or 0 for each."""
+    least = threshold(gate, silence_dbfs)
+    return bytes(level > least for level in levels)

@@ -3,7 +3,8 @@
 A JPEG is a row of segments (ISO 10918-1, annex B): a marker, a length, a payload; after each start of scan comes
 compressed data, in which a byte 0xFF is always followed by 0 or a restart marker. The segments that a decoder needs
 are copied as they are; where the picture was taken and by whom, thumbnails, colour profiles, comments, and whatever
-follows the end of the picture are left out.
+follows the end of the picture are left out. A picture of more scans than any camera or program writes is refused: each
+costs a decoder a walk over all pixels, and a few bytes are enough for one.
 """
 
 import re
@@ -11,6 +12,8 @@ import re
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _COMMENT, _APP0, _APP14, _APP15 = 0xFE, 0xE0, 0xEE, 0xEF
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+_MAX_SCANS = 200
+_JFIF_BYTES = 14
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -22,13 +25,18 @@ def strip_metadata(data: bytes) -> bytes:
     """The same picture with the same compressed data, without metadata. Raises BrokenJpegError."""
     if data[:2] != bytes((0xFF, _START)):
         raise BrokenJpegError("it does not begin as a JPEG does")
-    kept, at = [data[:2]], 2
+    kept, at, scans = [data[:2]], 2, 0
     while True:
         marker, at = _marker(data, at)
         if marker == _END:
             return b"".join((*kept, bytes((0xFF, _END))))
         end = _segment_end(data, marker, at)
-        if _is_needed(marker, data[at + 2 : end]):
+        scans += marker == _SCAN
+        if scans > _MAX_SCANS:
+            raise BrokenJpegError(f"it has more than {_MAX_SCANS} scans")
+        if marker == _APP0:
+            kept.append(_jfif(data[at + 2 : end]))
+        elif _is_needed(marker, data[at + 2 : end]):
             kept += (bytes((0xFF, marker)), data[at:end])
         at = end
 
@@ -61,9 +69,14 @@ def _scan_end(data: bytes, at: int) -> int:
 
 
 def _is_needed(marker: int, payload: bytes) -> bool:
-    """Application data goes, but for the two segments that tell a decoder how colours are stored."""
-    if marker == _APP0:
-        return payload.startswith(b"JFIF\0") and len(payload) == 14  # a longer one holds a thumbnail
+    """Application data goes, but for what tells a decoder how colours are stored: Adobe's segment, and JFIF."""
     if marker == _APP14:
         return payload.startswith(b"Adobe")
     return marker != _COMMENT and not _APP0 < marker <= _APP15
+
+
+def _jfif(payload: bytes) -> bytes:
+    """The segment that says JFIF, without the thumbnail it may hold; empty for another."""
+    if not payload.startswith(b"JFIF\0") or len(payload) < _JFIF_BYTES:
+        return b""
+    return bytes((0xFF, _APP0, 0, _JFIF_BYTES + 2)) + payload[: _JFIF_BYTES - 2] + bytes(2)

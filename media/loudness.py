@@ -1,4 +1,4 @@
-"""How loud each step of 50 ms is, and the measures of the sound that everything here is made of.
+"""How loud each step of 50 ms is.
 
 The root mean square comes from `audioop`, on which pydub is built too: pydub makes a segment of each step, which took
 a fifth of the time of preparing a recording.
@@ -11,15 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Python 3.11 and 3.12 say that it goes; from 3.13 on, audioop-lts stands in
     import audioop
 
-SAMPLE_RATE = 16_000
-SAMPLE_BYTES = 2
-STEP_SECONDS = 0.05
-STEP_BYTES = int(SAMPLE_RATE * STEP_SECONDS) * SAMPLE_BYTES
-"""Bytes of one step of one channel."""
-WINDOW_SECONDS = 10
-"""How much is decoded, mixed and measured at a time; what is decided over a window is decided over no other stretch."""
-WINDOW_STEPS = round(WINDOW_SECONDS / STEP_SECONDS)
-WINDOW_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE
+from media.measures import SAMPLE_BYTES, STEP_BYTES
 
 SILENT_DBFS = -120.0
 """Stands for nothing at all."""

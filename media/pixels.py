@@ -1,7 +1,7 @@
-"""Pillow's part in preparing a picture: decode, normalise, shrink, colour, turn, encode, in this order.
+"""Pillow's part in preparing a picture: check, decode, shrink, colour, turn, encode, in this order.
 
-Shrinking comes before everything that costs time per pixel. Transparent pictures are laid on white, as a page would
-show them; of an animation the first frame that shows anything is taken.
+Shrinking comes before everything that costs time per pixel. Which frames of a picture are shown stands in
+`media/frames.py`, how it gets its colours in `media/colour.py`, in what form it leaves in `media/encoding.py`.
 """
 
 import contextlib
@@ -9,99 +9,111 @@ import io
 import struct
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pillow_heif
-from PIL import Image, ImageCms, ImageSequence
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from media.colour import eight_bits, is_srgb, on_white, plain, to_srgb
+from media.encoding import encoded, shrunk, size_within
 from media.failures import translated
+from media.frames import Frames, chosen_frames
 from media.image import Picture, PictureLimits
 from media.jpeg import strip_metadata
+from media.png import SIGNATURE, strip_ancillary
+from media.sniff import describe, sniff
+from media.tiff import page_places
 from models.failures import FailureCode, FailureError, failure
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "BMP", "TIFF")
-"""The only decoders that are ever tried."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "BMP", "TIFF")
+"""The only decoders that are ever tried; AVIF before HEIF, whose reader takes what it cannot decode."""
 
 _ORIENTATION = 0x0112
-_QUALITIES = (85, 70, 50)
-_FEW_COLOURS = 2048
-_SMALLEST_SIDE_SENT = 64
-_MAX_FRAMES_LOOKED_AT = 50
 _MIN_SIDE = 2
+_MAX_PROFILE_BYTES = 8 << 20
+_TURNED_BY_DECODER = frozenset({"tiff", "heif"})
+"""Pillow turns a TIFF while it loads it, libheif a HEIF as its boxes say; both leave the EXIF to be misread."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shown:
+    """One frame as it will be seen: its own size, and what is left of it after shrinking."""
+
+    image: Image.Image
+    width: int
+    height: int
+    is_faithful: bool
 
 
 def prepared(path: str, limits: PictureLimits) -> Picture:
     """See `media.image.prepare_picture`."""
-    with translated(path), _bounded_pixels(limits.max_pixels):
+    with translated(path), _bounded(limits.max_pixels):
         data = Path(path).read_bytes()
-        pillow_heif.register_heif_opener(thumbnails=False)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(path, image, limits.max_pixels)
-            return _prepared(data, image, limits)
-
-
-def _prepared(data: bytes, image: Image.Image, limits: PictureLimits) -> Picture:
-    source_format = (image.format or "").lower()
-    width, height = image.size
-    orientation = _orientation(image)
-    icc_profile = image.info.get("icc_profile")
-    if source_format == "png":
-        _check_sums(data)
-    passed = None
-    if source_format in {"jpeg", "mpo"}:
-        stripped = strip_metadata(data)  # proves that the picture has an end
-        if orientation == 1 and max(width, height) <= limits.max_side and len(stripped) <= limits.max_bytes:
-            passed = _passed_through(stripped, image, icc_profile)
-        if passed is None:
-            image.draft(None, _size_within(image, limits.max_side))  # the decoder itself halves what is much too large
-    is_faithful = True
-    if passed is None:
-        shown = _first_visible_frame(image)
-        shown, is_faithful = _srgb(_shrunk(_plain(shown), limits.max_side), icc_profile)
-        passed = _encoded(_turned(_on_white(shown), orientation), limits.max_bytes)
-    upright = (height, width) if orientation >= 5 else (width, height)
-    return Picture(
-        data=passed[0],
-        mime_type=passed[1],
-        width=upright[0],
-        height=upright[1],
-        degraded=not is_faithful,
-        source_format=source_format,
-    )
+        if data.startswith(SIGNATURE):
+            data = strip_ancillary(data)
+        with _opened(path, data) as image:
+            _check_size(path, image, limits)
+            orientation = _orientation(image)
+            if image.format in {"JPEG", "MPO"}:
+                stripped = strip_metadata(data)  # proves that the picture has an end
+                if orientation == 1 and _passes(stripped, image, limits):
+                    return _untouched(stripped, image)
+            return _made_anew(path, image, chosen_frames(image, data, limits), orientation, limits)
 
 
 @contextlib.contextmanager
-def _bounded_pixels(max_pixels: int) -> Iterator[None]:
-    """Make Pillow refuse, from the header, what has more pixels than this; only warns by itself."""
-    before = Image.MAX_IMAGE_PIXELS
+def _bounded(max_pixels: int) -> Iterator[None]:
+    """Make Pillow refuse, from the header, what has more pixels than this, and silence what it merely warns of."""
+    before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        Image.MAX_IMAGE_PIXELS = max_pixels
+        Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2  # it warns of more than this, and refuses twice as many
+        PngImagePlugin.MAX_TEXT_CHUNK = _MAX_PROFILE_BYTES  # texts are gone by then: only profiles are unpacked
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = before
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = before
 
 
-def _check_size(path: str, image: Image.Image, max_pixels: int) -> None:
+def _opened(path: str, data: bytes) -> Image.Image:
+    pillow_heif.register_heif_opener(thumbnails=False)
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        known = sniff(data)
+        if known is None:
+            words = f"{path} is {describe(data)}, not a picture that is read; convert it to JPEG or PNG."
+            raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words)) from None
+        if known.name == "tiff" and page_places(data)[1]:
+            words = f"{path} is a TIFF that is damaged or stores its pixels in a way that is not read; convert it to JPEG or PNG."
+            raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words)) from None
+        raise
+
+
+def _check_size(path: str, image: Image.Image, limits: PictureLimits) -> None:
     width, height = image.size
-    if width * height > max_pixels:
-        words = f"{path} has {width} x {height} pixels, more than the {max_pixels} allowed; make it smaller."
+    if width * height > limits.max_pixels:
+        words = f"{path} has {width} x {height} pixels, more than the {limits.max_pixels} allowed; make it smaller."
         raise FailureError(failure(FailureCode.MEDIA_TOO_LARGE, words, width=width, height=height))
     if min(width, height) < _MIN_SIDE:
         words = f"{path} has {width} x {height} pixels: too small to show anything; send a larger picture."
         raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words, width=width, height=height))
 
 
-def _check_sums(data: bytes) -> None:
-    """Pillow checks the sums over a PNG's pixels only when asked to."""
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-        image.verify()
-
-
 def _orientation(image: Image.Image) -> int:
-    """How the EXIF says the picture is turned, 1 to 8; 1 where that is missing, damaged or out of range."""
+    """How the EXIF says the stored pixels are turned, 1 to 8; 1 where that is missing, damaged or out of range."""
+    if (image.format or "").lower() in _TURNED_BY_DECODER:
+        return 1
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except (SyntaxError, ValueError, LookupError, TypeError, OSError, struct.error):
@@ -109,135 +121,74 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _first_visible_frame(image: Image.Image) -> Image.Image:
-    """The image itself, decoded, at the first frame that is not of one colour; at the first where all are."""
-    image.load()
-    if getattr(image, "n_frames", 1) == 1 or image.format == "MPO":
-        return image
-    for number, frame in enumerate(ImageSequence.Iterator(image)):
-        if number == _MAX_FRAMES_LOOKED_AT:
-            break
-        if frame.convert("RGBA").getcolors(1) is None:
-            return frame
-    image.seek(0)
-    image.load()
-    return image
+def _passes(stripped: bytes, image: Image.Image, limits: PictureLimits) -> bool:
+    """May this JPEG leave as it is?"""
+    return (
+        image.mode in {"RGB", "L"}
+        and len(stripped) <= limits.max_bytes
+        and image.size == size_within(image.size, limits.max_sent_pixels, limits.max_side)
+        and is_srgb(image.info.get("icc_profile"))
+    )
 
 
-def _passed_through(stripped: bytes, image: Image.Image, icc_profile: bytes | None) -> tuple[bytes, str] | None:
-    """The JPEG without its metadata, proved whole; None where its pixels have to change.
+def _untouched(stripped: bytes, image: Image.Image) -> Picture:
+    """The JPEG without its metadata, proved whole.
 
     Every coded byte is read, but at an eighth of the size, which spares most of the arithmetic: half of the time of a
     full decode, and it finds the same damage (compared over thousands of cut and altered files).
     """
-    if image.mode not in {"RGB", "L"} or not _is_srgb(icc_profile):
-        return None
-    image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+    width, height = image.size
+    image.draft(None, (max(1, width // 8), max(1, height // 8)))
     image.load()
-    return stripped, "image/jpeg"
+    return Picture(
+        data=stripped,
+        mime_type="image/jpeg",
+        width=width,
+        height=height,
+        animated=False,
+        frames=1,
+        seconds=0.0,
+        degraded=False,
+        source_format=(image.format or "").lower(),
+    )
 
 
-def _is_srgb(icc_profile: bytes | None) -> bool:
-    if not icc_profile:
-        return True
-    try:
-        profile = ImageCms.getOpenProfile(io.BytesIO(icc_profile))
-        return "srgb" in ImageCms.getProfileDescription(profile).lower()
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return False
+def _made_anew(path: str, image: Image.Image, frames: Frames, orientation: int, limits: PictureLimits) -> Picture:
+    if not frames.places:
+        words = f"{path} is the raw file of a camera, or holds previews only; export it as JPEG."
+        raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, words))
+    max_sent_pixels = limits.max_sent_pixels // (len(frames.places) if frames.is_animated else 1)
+    shown = []
+    for place in frames.places:
+        if place != image.tell():
+            image.seek(place)
+            _check_size(path, image, limits)
+        shown.append(_shown(image, orientation, max_sent_pixels, limits.max_side))
+    mime_type, sent = encoded([each.image for each in shown], limits.max_bytes)
+    return Picture(
+        data=sent[0],
+        more=sent[1:],
+        mime_type=mime_type,
+        width=shown[0].width,
+        height=shown[0].height,
+        animated=frames.is_animated,
+        frames=frames.count,
+        seconds=frames.seconds,
+        degraded=not all(each.is_faithful for each in shown),
+        source_format=(image.format or "").lower(),
+    )
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """Eight bits a channel: L, RGB, RGBA or CMYK."""
-    if image.mode.startswith("I;16"):
-        image = image.convert("I")
-    if image.mode == "I":  # sixteen bits in thirty-two
-        return image.point(lambda value: value * (1 / 256) + 0).convert("L")
-    if image.mode == "F":
-        return _stretched(image)
-    if image.mode in {"L", "RGB", "CMYK"} and not image.has_transparency_data:
-        return image
-    if image.mode == "1":
-        return image.convert("L")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
-
-
-def _stretched(image: Image.Image) -> Image.Image:
-    """Floating-point grey, whatever its range, from black to white."""
-    low, high = image.getextrema()
-    if not isinstance(low, int | float) or not isinstance(high, int | float):
-        raise TypeError("a floating-point picture with more than one channel")
-    scale = 255 / (high - low) if high > low else 1.0
-    return image.point(lambda value: value * scale - low * scale).convert("L")
-
-
-def _size_within(image: Image.Image, max_side: int) -> tuple[int, int]:
-    ratio = min(1.0, max_side / max(image.size))
-    return max(1, round(image.width * ratio)), max(1, round(image.height * ratio))
-
-
-def _shrunk(image: Image.Image, max_side: int) -> Image.Image:
-    size = _size_within(image, max_side)
-    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-
-
-def _srgb(image: Image.Image, icc_profile: bytes | None) -> tuple[Image.Image, bool]:
-    """The picture in L, RGB or RGBA as sRGB, and whether its colours could be told for sure."""
-    if icc_profile and not (_is_srgb(icc_profile) and image.mode != "CMYK"):
-        try:
-            profile = ImageCms.getOpenProfile(io.BytesIO(icc_profile))
-            mode = "RGBA" if image.mode == "RGBA" else "RGB"
-            converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            return (image.convert("RGB") if image.mode == "CMYK" else image), False
-        if converted is not None:
-            return converted, True
-    return (image.convert("RGB") if image.mode == "CMYK" else image), True
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode != "RGBA":
-        return image
-    page = Image.new("RGB", image.size, "white")
-    page.paste(image, mask=image.getchannel("A"))
-    return page
-
-
-def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    method = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }.get(orientation)
-    return image if method is None else image.transpose(method)
-
-
-def _encoded(image: Image.Image, max_bytes: int) -> tuple[bytes, str]:
-    """PNG for drawings of few colours, where it is sharper, if it is smaller too; JPEG else, as good as fits."""
-    image.info.clear()  # or Pillow writes comments, profiles and resolutions back
-    jpeg = _small_jpeg(image, max_bytes)
-    if image.getcolors(_FEW_COLOURS) is not None:
-        png = _saved(image, "PNG", compress_level=6)
-        if len(png) <= min(len(jpeg), max_bytes):
-            return png, "image/png"
-    return jpeg, "image/jpeg"
-
-
-def _small_jpeg(image: Image.Image, max_bytes: int) -> bytes:
-    for quality in _QUALITIES:
-        data = _saved(image, "JPEG", quality=quality)
-        if len(data) <= max_bytes:
-            return data
-    if max(image.size) <= _SMALLEST_SIDE_SENT:
-        raise ValueError(f"no picture fits into {max_bytes} bytes")
-    return _small_jpeg(_shrunk(image, round(max(image.size) * 0.7)), max_bytes)
-
-
-def _saved(image: Image.Image, file_format: str, **options: object) -> bytes:
-    target = io.BytesIO()
-    image.save(target, file_format, **options)
-    return target.getvalue()
+def _shown(image: Image.Image, orientation: int, max_pixels: int, max_side: int) -> _Shown:
+    size = image.size
+    if image.format in {"JPEG", "MPO"}:  # the decoder itself halves what is much too large
+        image.draft(None, size_within(size, max_pixels, max_side))
+    image.load()
+    if image.format == "TIFF":
+        size = image.size  # as it was turned while loading
+    small = shrunk(plain(image), size_within(size, max_pixels, max_side))
+    coloured, is_faithful = to_srgb(on_white(eight_bits(small)), image.info.get("icc_profile"))
+    turned = coloured if orientation not in _TURNS else coloured.transpose(_TURNS[orientation])
+    width, height = (size[1], size[0]) if orientation >= 5 else size
+    kept = turned.copy() if turned is image else turned  # the reader of a file becomes its next frame when it seeks
+    return _Shown(image=kept, width=width, height=height, is_faithful=is_faithful)

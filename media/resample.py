@@ -12,8 +12,8 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 
-from media.audio import Place
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE
+from media.audio import Checkpoint
+from media.measures import SAMPLE_BYTES, SAMPLE_RATE
 
 _WARM_UP_SAMPLES = SAMPLE_RATE
 _MANY_SAMPLES = 32_768
@@ -41,12 +41,12 @@ class Feed:
         rate = self._shape[2] if self._shape else 1
         return Fraction(self.base, SAMPLE_RATE) + Fraction(self.fed, rate)
 
-    def place(self, *, packets: int, kept: int, first_time: float | None) -> Place:
+    def checkpoint(self, *, packets: int, kept: int, first_time: float | None) -> Checkpoint:
         """Where another feed could go on, before the next frame is taken."""
         rate = self._shape[2] if self._shape else 1
         seconds = -(-self.fed // rate)
         from_sample = self.base + (seconds * SAMPLE_RATE + _WARM_UP_SAMPLES if seconds else 0)
-        return Place(
+        return Checkpoint(
             packets=packets, kept=kept, base=self.base, fed=self.fed, from_sample=from_sample, first_time=first_time
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from media.frames import frames_in
+from media.headerless import frames_in
 
 HEAD_BYTES = 4096
 """How much of a file is looked at."""

@@ -40,6 +40,19 @@ class LocalFile:
     sha256: str
     """Hexadecimal, of the whole content."""
     media_type: MediaType
+    modified_ns: int
+    """When it was last changed, as the file system says."""
+
+
+def check_unchanged(file: LocalFile) -> None:
+    """Refuse a file that is another one by now, as far as size and time of change tell. Raises FailureError(source_changed)."""
+    try:
+        now = file.path.stat()
+    except OSError as error:
+        raise _not_opened(str(file.path), error) from error
+    if (now.st_size, now.st_mtime_ns) != (file.size_bytes, file.modified_ns):
+        words = "changed while it was worked on; try again when it is complete"
+        raise _refusal(FailureCode.SOURCE_CHANGED, str(file.path), words)
 
 
 def open_local(source: str, *, max_bytes: int) -> LocalFile:
@@ -97,7 +110,9 @@ def _read(source: str, path: Path, descriptor: int, max_bytes: int) -> LocalFile
     if media_type is None:
         words = f"is neither a picture nor a recording: it looks like {describe(head)}"
         raise _refusal(FailureCode.MEDIA_UNSUPPORTED, source, words)
-    return LocalFile(path=path, size_bytes=size_bytes, sha256=sha256, media_type=media_type)
+    return LocalFile(
+        path=path, size_bytes=size_bytes, sha256=sha256, media_type=media_type, modified_ns=after.st_mtime_ns
+    )
 
 
 def _check_size(source: str, size_bytes: int, max_bytes: int) -> None:

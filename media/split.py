@@ -8,8 +8,9 @@ from media.clips import longest_pause
 from media.cutter import sounds_in
 from media.decode import windows
 from media.flac import MIME_TYPE, write_flac
-from media.gate import border, next_gate
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, STEP_BYTES, STEP_SECONDS, levels
+from media.gate import next_gate, sound_steps
+from media.loudness import levels
+from media.measures import SECOND_BYTES, STEP_BYTES, STEP_SECONDS
 from media.tracks import open_track
 
 _SHORTEST_SECONDS = 10.0
@@ -24,11 +25,10 @@ def halves(path: str, folder: str, *, prefix: str, limits: RecordingLimits) -> t
         for window in windows(track):
             part = levels(window)
             gate = next_gate(gate, part, limits.silence_dbfs)
-            loud = border(gate, limits.silence_dbfs)
             pcm += window
             loudness += part
-            sound += bytes(level > loud for level in part)
-    if len(pcm) < _SHORTEST_SECONDS * SAMPLE_RATE * SAMPLE_BYTES:
+            sound += sound_steps(part, gate, limits.silence_dbfs)
+    if len(pcm) < _SHORTEST_SECONDS * SECOND_BYTES:
         return ()
     first_end, second_start = _bounds(loudness, sound, limits)
     spans = ((0, first_end, 0.0), (second_start, len(sound), (first_end - second_start) * STEP_SECONDS))
@@ -60,7 +60,7 @@ def _bounds(loudness: list[float], sound: bytearray, limits: RecordingLimits) ->
 
 def _clip(index: int, pcm: bytearray, sound: bytearray, *, begin: float, overlap: float, path: Path) -> Clip:
     size_bytes = write_flac(path, pcm)
-    seconds = len(pcm) / (SAMPLE_RATE * SAMPLE_BYTES)
+    seconds = len(pcm) / SECOND_BYTES
     return Clip(
         index=index,
         start_seconds=round(begin, 3),

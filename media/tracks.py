@@ -15,11 +15,11 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 
-from media.audio import Place, RecordingLimits, SoundWish
+from media.audio import Checkpoint, RecordingLimits, SoundWish
 from media.failures import translated
 from media.formats import DECODERS, DEMUXERS, HIGHEST_RATE, LOWEST_RATE
-from media.languages import same_language
-from media.loudness import SAMPLE_RATE
+from media.language_codes import same_language
+from media.measures import SAMPLE_RATE
 from media.sniff import sniff_sound
 from models.failures import FailureCode, FailureError, failure
 
@@ -50,7 +50,7 @@ class Track:
     samples: int = 0
     """Decoded so far, at 16 kHz."""
     degraded: bool = False
-    places: deque[Place] = field(default_factory=deque)
+    checkpoints: deque[Checkpoint] = field(default_factory=deque)
     """Where decoding could go on, in order."""
 
     @property
@@ -68,14 +68,14 @@ class Track:
         """How long the recording is by its header, or by FFmpeg's guess."""
         return None if self.container.duration is None else self.container.duration / _AV_TIME_BASE
 
-    def place_for(self, sample: int) -> Place:
-        """The last place from which this sample comes out right."""
-        return next((place for place in reversed(self.places) if place.from_sample <= sample), self.places[0])
+    def checkpoint_for(self, sample: int) -> Checkpoint:
+        """The last checkpoint from which this sample comes out right."""
+        return next((point for point in reversed(self.checkpoints) if point.from_sample <= sample), self.checkpoints[0])
 
     def forget_before(self, sample: int) -> None:
-        """Places that are only good for earlier samples are not needed any more."""
-        while len(self.places) > 1 and self.places[1].from_sample <= sample:
-            self.places.popleft()
+        """Checkpoints that are only good for earlier samples are not needed any more."""
+        while len(self.checkpoints) > 1 and self.checkpoints[1].from_sample <= sample:
+            self.checkpoints.popleft()
 
 
 def open_track(path: str, limits: RecordingLimits = _LIMITS, wish: SoundWish = _WISH) -> Track:
@@ -111,7 +111,7 @@ def _track(path: str, container: InputContainer, demuxer: str, limits: Recording
     if context is None:
         raise _unsupported(path, "has a sound track in a codec that is not known; convert it")
     if _tag(stream) in _ENCRYPTED_TAGS or _ENCRYPTED_METADATA in container.metadata:
-        raise _unsupported(path, "is encrypted; export it without protection")
+        raise encrypted(path)
     _check_shape(path, context, limits, wish)
     for other in container.streams:
         other.discard = Discard.default if other is stream else Discard.all
@@ -162,6 +162,11 @@ def _wished(path: str, streams: Sequence[AudioStream], wish: int | str) -> Audio
     there = ", ".join(f"{number} ({stream.language or 'no language'})" for number, stream in enumerate(streams, 1))
     words = f"{path} has no sound track {wish!r}; its tracks are {there}. Ask for one of these."
     raise FailureError(failure(FailureCode.INVALID_OPTIONS, words, field="track"))
+
+
+def encrypted(path: str) -> FailureError:
+    """Why a protected recording is refused."""
+    return _unsupported(path, "is encrypted; export it without protection")
 
 
 def _unsupported(path: str, words: str) -> FailureError:

@@ -107,6 +107,9 @@ class Job(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     progress_done: Mapped[int] = mapped_column(default=0)
     progress_total: Mapped[int] = mapped_column(default=1)
+    progress_seconds_done: Mapped[float | None]
+    """Of a recording, on its own clock; empty for a picture, and before the first answer."""
+    progress_seconds_total: Mapped[float | None]
 
     question_hash: Mapped[str | None] = mapped_column(String(64))
     """SHA-256 over the media bytes and everything that shapes the answer; equal hashes have equal answers."""

@@ -84,6 +84,16 @@ class Ending:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a job is: in clips, and for a recording in its own seconds. The totals grow while it is prepared."""
+
+    done: int
+    total: int
+    seconds_done: float | None = None
+    seconds_total: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """One group of facts about one claim, stored together.
 
@@ -93,8 +103,7 @@ class Record:
     job: ClaimedJob
     calls: tuple[CallRecord, ...] = ()
     answers: tuple[AnswerRecord, ...] = ()
-    progress: tuple[int, int] | None = None
-    """Clips done, clips in all."""
+    progress: Progress | None = None
     ending: Ending | None = None
 
 

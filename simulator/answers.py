@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulator.languages import in_language
 from simulator.media import Look, Medium
 from simulator.pictures import Picture
 from simulator.question import Question
@@ -81,15 +82,18 @@ class Tokens:
         return self.text + self.image + self.audio
 
 
-def known_facts(looks: Sequence[Look], segments: Sequence[Segment], language: str) -> dict[str, Any]:
+def known_facts(
+    looks: Sequence[Look], segments: Sequence[Segment], language: str, asked: str | None = None
+) -> dict[str, Any]:
     """All that can be said about the media, by the property names of a caption and of a transcript.
 
-    `segments` are what was heard in the sounds, written in that language.
+    `segments` are what was heard in the sounds, written in that language; `asked` is the language that the answer should
+    be in.
     """
     pictures = [look for look in looks if isinstance(look, Picture)]
-    facts: dict[str, Any] = {"language": "en", "text": ""}
+    facts: dict[str, Any] = {"language": asked or "en", "text": ""}
     if pictures:
-        facts |= _picture_facts(pictures)
+        facts |= _picture_facts(pictures, asked)
     if len(pictures) < len(looks):
         facts |= as_facts(segments, language)
     if not looks:
@@ -152,14 +156,14 @@ def reply_body(answer: Answer, tokens: Tokens, model: str, response_id: str) -> 
     return {"candidates": [{"content": content, "finishReason": answer.finish, "index": 0}], **body}
 
 
-def _picture_facts(pictures: list[Picture]) -> dict[str, Any]:
+def _picture_facts(pictures: list[Picture], asked: str | None) -> dict[str, Any]:
     seen = " and ".join(_seen(picture) + _marked(picture) for picture in pictures)
     first = pictures[0]
     wide, high = first.width, first.height
     shape = "landscape" if wide > high else "portrait" if wide < high else "square"
     return {
-        "caption": f"Simulated caption, not Gemini: {seen}.",
-        "alt_text": f"Simulated: {_seen(first)}.",
+        "caption": in_language(f"Simulated caption, not Gemini: {seen}.", asked),
+        "alt_text": in_language(f"Simulated: {_seen(first)}.", asked),
         "tags": ["simulated", first.format.lower(), shape, first.colour],
     }
 

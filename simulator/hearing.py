@@ -60,7 +60,7 @@ def hear(pcm: bytes, *, fragments: bool = False) -> list[Heard]:
     """
     ear = _Ear(pcm)
     words = list(ear.words())
-    return [*ear.last_letters(words), *words, *ear.first_letters(words)] if fragments else words
+    return [*ear.last_letters(words), *words, *ear.first_letters()] if fragments else words
 
 
 def _pair(cycles: int, size: int) -> _Pair:
@@ -103,8 +103,8 @@ class _Ear:
             yield Heard(word=word, voice=voice, start=max(0, begin) / RATE, end=(begin + _WORD) / RATE)
             at = begin + _WORD
 
-    def first_letters(self, _words: list[Heard]) -> Iterator[Heard]:
-        """Of the word that the end cuts, where its three digits are there."""
+    def first_letters(self) -> Iterator[Heard]:
+        """Of the word that the end cuts, where its three digits are there; known once `words` has come to the end."""
         if self._cut_at is None:
             return
         voice, begin = self._cut_at

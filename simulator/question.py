@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator.errors import RefusedError, error_reply, invalid_argument
 from simulator.fields import PART_DATA
+from simulator.languages import asked_language
 from simulator.media import Medium
 from simulator.schemas import as_json_schema
 from simulator.transcriber import Transcription, check_message, is_transcriber, read_transcription
@@ -46,6 +47,8 @@ class Question:
     thought_tokens: int
     temperature: float
     """Gemini's default is 1."""
+    language: str | None
+    """The language in which the text asks to answer, or that it says is spoken."""
     translate_to: str | None
     """The language into which the text asks to translate."""
     transcription: Transcription
@@ -78,6 +81,7 @@ def read_question(message: dict[str, Any], model: str) -> Question:
         max_output_tokens=config.get("max_output_tokens", OUTPUT_LIMIT_TOKENS),
         thought_tokens=_thought_tokens(config.get("thinking_config", {}), model),
         temperature=config.get("temperature", 1.0),
+        language=None if is_transcriber(model) else asked_language(text),
         translate_to=translation[1] if translation else None,
         transcription=read_transcription(config),
     )

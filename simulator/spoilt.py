@@ -76,7 +76,8 @@ def _parts(
         code = next((hint for hint in hints if hint.partition("-")[0] == language), language)
         offset = clock_text if kind == "clock_times" else duration_text
         return tuple(as_parts(segments, code, question.transcription, offset))
-    facts = known_facts(looks, segments, language)
+    declared = question.language if question.language and language == LANGUAGE else language
+    facts = known_facts(looks, segments, declared, question.language)
     text = write_answer(question, facts | _spoilt_facts(facts, kind, language))
     if kind == "clock_times":
         text = _with_clock_times(text)

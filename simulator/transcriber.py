@@ -35,7 +35,7 @@ class Transcription:
 
     @property
     def has_times(self) -> bool:
-        """Do the parts of the answer carry times?"""
+        """Is more than text asked for, which costs half of the length?"""
         return self.word_timestamp or self.diarization
 
 
@@ -79,10 +79,14 @@ def check_length(asked: Transcription, sound: Sound) -> None:
 
 
 def _check_config(given: dict[str, Any]) -> None:
+    is_timed = given.get("word_timestamp") or given.get("diarization")
+    if given.get("custom_vocabulary") and is_timed:
+        what = "timestamps" if given.get("word_timestamp") else "diarization"
+        raise invalid_argument(f"custom_vocabulary is incompatible with {what}.")
     if len(given.get("custom_vocabulary", ())) > MAX_VOCABULARY:
         raise invalid_argument(f"custom_vocabulary can have at most {MAX_VOCABULARY} terms.")
     for code in given.get("language_codes", ()):
         if not _LANGUAGE_CODE.fullmatch(code or ""):
             raise invalid_argument(f"Invalid language code {str(code)[:40]!r}: BCP-47 codes are asked for.")
-    if given.get("mode") == "SMART" and (given.get("word_timestamp") or given.get("diarization")):
+    if given.get("mode") == "SMART" and is_timed:
         raise invalid_argument("Mode SMART cannot be combined with word_timestamp or diarization.")

@@ -17,6 +17,8 @@ LANGUAGE = "en"
 PAUSE_SECONDS = 0.25
 """So long a pause ends a segment; so do another voice, and MAX_WORDS words."""
 MAX_WORDS = 12
+MOST_CHARACTERS_PER_SECOND = 40
+"""Nobody speaks faster."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +41,7 @@ def transcribe(sounds: Iterable[Sound], *, fragments: bool = False) -> list[Segm
     for sound in sounds:
         heard = [word for word in sound.words if fragments or not word.cut]
         if not sound.words:
-            segments += (_stretch(start, end) for start, end in sound.voiced)
+            segments += _stretches(sound)
         for words in _sentences(heard):
             speaker = voices.setdefault(words[0].voice, len(voices) + 1)
             segments.append(_said(words, speaker))
@@ -81,7 +83,8 @@ def as_parts(
 ) -> list[dict[str, Any]]:
     """The transcript as content parts of the transcription model; one part without text where nothing was said.
 
-    Without speakers and word times it is a single part; with either, a part for each segment with its times.
+    Without speakers and word times it is a single part; with either, a part for each segment. Times come with words
+    alone: in answers about a whole file, utterances have none of their own.
     """
     if not segments:
         return [{"audioTranscription": {}}]
@@ -98,8 +101,9 @@ def _fields(
     yield "languageCode", language
     if asked.diarization:
         yield "speakerLabel", f"spk_{min(segment.speaker, MAX_SPEAKERS)}"
-    yield "startOffset", offset(segment.start)
-    yield "endOffset", offset(segment.end)
+    if asked.word_timestamp:
+        yield "startOffset", offset(segment.start)
+        yield "endOffset", offset(segment.end)
     if asked.word_timestamp and segment.words:
         yield (
             "words",
@@ -120,6 +124,15 @@ def clock_text(seconds: float) -> str:
     """Seconds as the time of day that models fall into: `00:01:02`."""
     whole = int(seconds)
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _stretches(sound: Sound) -> list[Segment]:
+    """A segment for each stretch with sound in it; one for all of them where they are too short to have said so much."""
+    told = [_stretch(start, end) for start, end in sound.voiced]
+    spoken = sum(end - start for start, end in sound.voiced)
+    if sum(len(segment.text) for segment in told) <= MOST_CHARACTERS_PER_SECOND * spoken:
+        return told
+    return [_stretch(sound.voiced[0][0], sound.voiced[-1][1])]
 
 
 def _stretch(start: float, end: float) -> Segment:

@@ -19,6 +19,7 @@ from media.audio import Position, RecordingLimits
 from media.image import PictureLimits
 from media.sniff import Family
 from models.failures import Failure, FailureCode, FailureError, failure
+from tasks.languages import LANGUAGE_TAG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,9 @@ class Clip:
     """What is sent in one call: a picture, or a stretch of a recording. Either `data` or `path` holds the bytes."""
 
     index: int
+    """0, 1, 2 … in the order of the item."""
+    part: str = ""
+    """Which part of that clip, where it had to be cut further: `a`, `b`, `ba` …; empty for all of it."""
     mime_type: str
     start_seconds: float = 0.0
     end_seconds: float = 0.0
@@ -45,7 +49,14 @@ class Clip:
     """Where in the clip there is sound: from and to, in seconds from its start."""
     size_bytes: int = 0
     data: bytes | None = None
+    more: tuple[bytes, ...] = ()
+    """Further pictures of the same type that belong to `data`, in order: frames of an animation, pages of a TIFF."""
     path: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name within the job: `3`, `3a`."""
+        return f"{self.index}{self.part}"
 
     @property
     def seconds(self) -> float:
@@ -69,11 +80,18 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    language: Annotated[str, Field(pattern=LANGUAGE_TAG)] | None = None
     """BCP 47 tag of the language to answer in; the picture's or recording's own if not given."""
     prompt: Annotated[str, Field(max_length=8_000)] | None = None
     """Further instructions for Gemini, in plain words."""
 
+
+_TAKES = {
+    "language": "takes the code of a language, such as de or pt-BR",
+    "translate_to": "takes the code of a language, such as de or pt-BR",
+    "track": "takes the number of a sound track from 1, or the code of its language, such as de",
+}
+"""What is wrong with a value, in better words than those of the pattern that it does not fit."""
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -95,6 +113,18 @@ Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Doubt:
+    """An answer that may be wrong. It is asked for once more; where nothing better comes, it stands."""
+
+    answer: Answer
+    why: Failure
+
+
+Verdict = Answer | Failure | Doubt
+"""What a reply is worth: an answer, an answer in doubt, or nothing, and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Kind(Generic[OptionsT]):
     """One kind of work."""
 
@@ -107,10 +137,14 @@ class Kind(Generic[OptionsT]):
     """(path of the item, folder for clips, how) in a decoding process; importable by name. Raises FailureError."""
     ask: Callable[[Clip, OptionsT, str], Question]
     """The question about a clip for a model."""
-    check: Callable[[Clip, Call, OptionsT], Answer | Failure]
+    check: Callable[[Clip, Call, OptionsT], Verdict]
     """The answer in a good reply, or why it cannot be believed."""
-    assemble: Callable[[Prepared, Mapping[int, Answer], Mapping[int, Failure], OptionsT], Mapping[str, Any]]
-    """The job's output from the answers, and from the failures of the clips that stay without one."""
+    assemble: Callable[[Prepared, Mapping[str, Answer], Mapping[str, Failure], OptionsT], Mapping[str, Any]]
+    """The job's output from the answers, and from the failures of the clips that stay without one; both by the clip's key."""
+    split: Callable[[str, str, Preparation, Clip], tuple[Clip, ...]] | None = None
+    """(path of a clip, folder, how, the clip): the clip cut in two, in a decoding process; none where it is too short."""
+    check_model: Callable[[OptionsT, str], None] | None = None
+    """Refuses options that this model cannot follow. Raises FailureError(invalid_options)."""
 
 
 def read_options(kind: Kind[OptionsT], given: Mapping[str, Any]) -> OptionsT:
@@ -119,21 +153,23 @@ def read_options(kind: Kind[OptionsT], given: Mapping[str, Any]) -> OptionsT:
         return kind.options.model_validate(dict(given))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"]) or "options"
+        name = str(first["loc"][0]) if first["loc"] else "options"
         known = ", ".join(sorted(kind.options.model_fields))
-        words = f"option {name!r} of {kind.name}: {first['msg']} (options: {known})"
+        words = f"option {name!r} of {kind.name}: {_TAKES.get(name, first['msg'])} (options: {known})"
         raise FailureError(failure(FailureCode.INVALID_OPTIONS, words, field=name)) from error
 
 
 def hash_question(kind: Kind[Any], options: Options, *, model: str, media_sha256: str) -> str:
     """SHA-256 over everything that shapes a job's answer: kind, its version, options, model, bytes."""
-    parts = [kind.name, kind.version, options.model_dump(mode="json"), model, media_sha256]
+    asked = options.model_dump(mode="json", exclude_defaults=True)  # an option that is new asks nothing new by itself
+    parts = [kind.name, kind.version, asked, model, media_sha256]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def hash_clip(question_hash: str, clip: Clip) -> str:
-    """SHA-256 over the job's question and the clip's bounds, to the millisecond."""
-    bounds = f"{question_hash}:{clip.start_seconds:.3f}:{clip.end_seconds:.3f}"
+    """SHA-256 over the job's question and the clip's channel and bounds, to the millisecond."""
+    channel = "" if clip.channel is None else f":{clip.channel}"
+    bounds = f"{question_hash}:{clip.start_seconds:.3f}:{clip.end_seconds:.3f}{channel}"
     return hashlib.sha256(bounds.encode()).hexdigest()
 
 

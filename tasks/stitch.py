@@ -1,23 +1,23 @@
 """From the answers of single clips to one transcript: pure functions of their arguments.
 
-Our clock, not Gemini's, gives absolute time: a clip's bounds are known, so a stamp is believed only inside them. Where
-two clips overlap, both heard the same words; they are written once. The longest row of words that both agree on tells
-where to pass from one to the other; where they agree on nothing, the middle of the overlap does.
+Our clock, not Gemini's, gives absolute time: a clip's bounds are known. Where two clips overlap, both heard the same
+words; they are written once. The longest row of words that both agree on tells where to pass from one to the other; where
+they agree on nothing, the middle of the overlap does.
 
 Words that are said again and again ("no, no, no") agree in many ways. Such words count for little and the clock
 decides; words that are said once count in full, whatever the clock says. Scripts that put no blanks between words are
 compared letter by letter.
+
+The same row tells who is who: a voice that two clips heard say the same words is one voice (`tasks.voices`).
 """
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
 
-SLACK_SECONDS = 1.0
-"""How far a stamp may lie beyond the end of its clip and still be believed (and be drawn in)."""
+from tasks.segment import Segment, in_order, part_of, timed_tokens
+from tasks.voices import Voices
 
 MOST_WORDS = 200
 """So many words on either side of a join are compared; an overlap of 8 seconds holds some 30."""
@@ -28,34 +28,15 @@ DOUBT_PER_SECOND = 0.5
 CERTAIN_WORDS = 2.5
 """A common row worth more than so many words is believed whatever the clock says."""
 
-Timing = Literal["gemini", "clip"]
-
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-"""Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
-_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Segment:
-    """One line of a transcript, in seconds."""
-
-    start: float
-    end: float
-    speaker: str | None
-    text: str
-    timing: Timing = "gemini"
-    """`gemini` where Gemini's stamps are believed, `clip` where they are estimated from the clip's bounds."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape of an output's segment."""
-        return asdict(self) | {"start": round(self.start, 3), "end": round(self.end, 3)}
+MOST_PASSED_WORDS = 40
+"""So many words at most may be said twice beside such a row: more do not fit into an overlap. A refrain that comes
+before the overlap and again after it agrees with itself too, but a verse lies between."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipAnswer:
     """The answer of one clip, and where the clip lies in the recording."""
 
-    index: int
     start: float
     end: float
     overlap: float
@@ -73,90 +54,92 @@ class _Word:
     last: int
     plain: str
     moment: float
+    speaker: str | None
 
 
-def believable(segments: Sequence[Segment], *, seconds: float) -> list[Segment]:
-    """The segments of a clip of that length, with their times if these can be true, else with estimated ones.
-
-    True times lie inside the clip, do not end before they start, and do not go backwards.
-    """
-    last = 0.0
-    for segment in segments:
-        if not (0.0 <= segment.start <= segment.end <= seconds + SLACK_SECONDS) or segment.start < last - SLACK_SECONDS:
-            return _spread(segments, seconds)
-        last = max(last, segment.start)
-    return _in_order([_drawn_in(segment, seconds) for segment in segments])
+_Row = list[tuple[_Word, _Word]]
+"""Words that two clips heard alike, one after the other."""
 
 
-def stitch(clips: Sequence[ClipAnswer], *, several: bool) -> list[Segment]:
+def stitch(clips: Sequence[ClipAnswer]) -> list[Segment]:
     """One transcript on the recording's clock from the clips' answers; no word of an overlap twice.
 
-    With `several` clips, speakers are named per clip (`2:Speaker 1`): each clip was heard alone, so equal names need
-    not be the same person.
+    Speakers of several clips are told to be the same where clips overlap, and are named per clip (`2:Speaker 1`) where
+    they are not: each clip was heard alone, so equal names need not be the same person.
     """
+    voices = Voices()
     done: list[Segment] = []
     open_end: list[Segment] = []
     previous: ClipAnswer | None = None
-    for clip in sorted(clips, key=lambda clip: clip.index):
-        segments = [_placed(segment, clip, several=several) for segment in clip.segments]
-        if clip.overlap > 0 and previous is not None and previous.index == clip.index - 1:
-            open_end, segments = _without_doubles(open_end, segments, clip.start, clip.start + clip.overlap)
+    for number, clip in enumerate(sorted(clips, key=lambda clip: clip.start)):
+        segments = [_placed(segment, clip) for segment in clip.segments]
+        row: _Row = []
+        if clip.overlap > 0 and previous is not None and previous.end > clip.start:
+            open_end, segments, row = _joined(open_end, segments, clip.start, clip.start + clip.overlap)
+        names = {segment.speaker for segment in clip.segments if segment.speaker}
+        same = Counter((ours.speaker, theirs.speaker) for ours, theirs in row if ours.speaker and theirs.speaker)
+        known = voices.enter(number, names, same)
         done += open_end
-        open_end, previous = segments, clip
-    return _in_order(done + open_end)
+        open_end = [replace(segment, speaker=known.get(segment.speaker or "")) for segment in segments]
+        previous = clip
+    final = voices.final_names()
+    named = [replace(segment, speaker=final.get(segment.speaker or "")) for segment in done + open_end]
+    return in_order(named)
 
 
-def _placed(segment: Segment, clip: ClipAnswer, *, several: bool) -> Segment:
+def _placed(segment: Segment, clip: ClipAnswer) -> Segment:
     """The segment on the recording's clock."""
-    speaker = f"{clip.index + 1}:{segment.speaker}" if several and segment.speaker else segment.speaker
-    start, end = (min(clip.start + moment, clip.end) for moment in (segment.start, segment.end))
-    return replace(segment, start=start, end=end, speaker=speaker)
+    return segment.later(clip.start, most=clip.end)
 
 
-def _without_doubles(
+def _joined(
     before: list[Segment], after: list[Segment], start: float, end: float
-) -> tuple[list[Segment], list[Segment]]:
-    """Both sides of a join, with what both heard between `start` and `end` left to one of them."""
+) -> tuple[list[Segment], list[Segment], _Row]:
+    """Both sides of a join, with what both heard between `start` and `end` left to one of them; and what both heard alike."""
     said, said_again = list(_words(before)), list(_words(after))
     left = [word for word in said[-MOST_WORDS:] if word.moment > start]
     right = [word for word in said_again[:MOST_WORDS] if word.moment < end]
+    row = _common_row(left, right, doubt=DOUBT_PER_SECOND, least=0.0) or _certain_row(said, said_again)
     middle = (start + end) / 2
-    pair = _crossing(left, right, middle, doubt=DOUBT_PER_SECOND, least=0.0) or _crossing(
-        said[-MOST_WORDS:], said_again[:MOST_WORDS], middle, doubt=0.0, least=CERTAIN_WORDS
-    )
-    if pair is not None:
-        return _until(before, pair[0]), _beyond(after, pair[1])
+    if row:
+        ours, theirs = min(row, key=lambda pair: abs(pair[0].moment + pair[1].moment - 2 * middle))
+        return _until(before, ours), _beyond(after, theirs), row
     if not left or not right:
-        return before, after  # only one of them heard anything there
+        return before, after, []  # only one of them heard anything there
     kept = [word for word in said if word.moment < middle]
     dropped = [word for word in said_again if word.moment < middle]
-    return _until(before, kept[-1] if kept else None), _beyond(after, dropped[-1] if dropped else None)
+    return _until(before, kept[-1] if kept else None), _beyond(after, dropped[-1] if dropped else None), []
 
 
-def _crossing(
-    left: Sequence[_Word], right: Sequence[_Word], middle: float, *, doubt: float, least: float
-) -> tuple[_Word, _Word] | None:
-    """The word, as both heard it, with which to pass over: of the surest common row, the one nearest the middle.
+def _certain_row(said: Sequence[_Word], said_again: Sequence[_Word]) -> _Row:
+    """A row that the clock does not know of, for times may be wrong, between the end of one clip and the beginning of the other."""
+    row = _common_row(said[-MOST_WORDS:], said_again[:MOST_WORDS], doubt=0.0, least=CERTAIN_WORDS)
+    if not row:
+        return []
+    passed = len(said) - said.index(row[-1][0]) - 1 + said_again.index(row[0][1])
+    return row if passed <= MOST_PASSED_WORDS else []
+
+
+def _common_row(left: Sequence[_Word], right: Sequence[_Word], *, doubt: float, least: float) -> _Row:
+    """The surest row of words that both heard; none where no row is worth more than `least`.
 
     Rare words speak for a row (a word counts for one, divided by how often it is said there), and time between the
-    two hearings speaks against it. None where no row is worth more than `least`.
+    two hearings speaks against it.
     """
     often = Counter(word.plain for word in left) | Counter(word.plain for word in right)
 
-    def worth(row: Sequence[tuple[_Word, _Word]]) -> float:
+    def worth(row: _Row) -> float:
         apart = abs(sum(ours.moment - theirs.moment for ours, theirs in row)) / len(row)
         return sum(1 / often[word.plain] for word, _ in row) - doubt * apart
 
     best = max(_common_rows(left, right), key=worth, default=None)
-    if best is None or worth(best) <= least:
-        return None
-    return min(best, key=lambda pair: abs(pair[0].moment + pair[1].moment - 2 * middle))
+    return [] if best is None or worth(best) <= least else best
 
 
-def _common_rows(left: Sequence[_Word], right: Sequence[_Word]) -> Iterator[list[tuple[_Word, _Word]]]:
+def _common_rows(left: Sequence[_Word], right: Sequence[_Word]) -> Iterator[_Row]:
     """Every longest row of words that stands in both."""
     for shift in range(-len(left) + 1, len(right)):
-        row: list[tuple[_Word, _Word]] = []
+        row: _Row = []
         for i in range(max(0, -shift), min(len(left), len(right) - shift)):
             if left[i].plain == right[i + shift].plain:
                 row.append((left[i], right[i + shift]))
@@ -168,23 +151,12 @@ def _common_rows(left: Sequence[_Word], right: Sequence[_Word]) -> Iterator[list
 
 
 def _words(segments: Sequence[Segment]) -> Iterator[_Word]:
-    """The words in order; what has neither letter nor digit belongs to the word before it."""
     for number, segment in enumerate(segments):
-        tokens = [(found.start(), found.end()) for found in _TOKEN.finditer(segment.text)]
-        for first, last in _with_marks(segment.text, tokens):
-            share = (first + last) / 2 / len(segment.text)
-            moment = segment.start + (segment.end - segment.start) * share
+        for first, last, moment in timed_tokens(segment):
             plain = _plain(segment.text[first:last])
-            yield _Word(segment=number, first=first, last=last, plain=plain, moment=moment)
-
-
-def _with_marks(text: str, tokens: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    words: list[tuple[int, int]] = []
-    for first, last in tokens:
-        if words and not any(letter.isalnum() for letter in text[first:last]):
-            first = words.pop()[0]  # noqa: PLW2901 - the word before it grows
-        words.append((first, last))
-    return words
+            yield _Word(
+                segment=number, first=first, last=last, plain=plain, moment=moment, speaker=segment.speaker
+            )  # fmt: skip
 
 
 def _plain(word: str) -> str:
@@ -197,7 +169,7 @@ def _until(segments: list[Segment], word: _Word | None) -> list[Segment]:
     """The segments up to and with the word; none without a word."""
     if word is None:
         return []
-    return [*segments[: word.segment], *_part(segments[word.segment], 0, word.last)]
+    return [*segments[: word.segment], *part_of(segments[word.segment], 0, word.last)]
 
 
 def _beyond(segments: list[Segment], word: _Word | None) -> list[Segment]:
@@ -205,38 +177,4 @@ def _beyond(segments: list[Segment], word: _Word | None) -> list[Segment]:
     if word is None:
         return segments
     rest = segments[word.segment]
-    return [*_part(rest, word.last, len(rest.text)), *segments[word.segment + 1 :]]
-
-
-def _part(segment: Segment, first: int, last: int) -> list[Segment]:
-    """The segment from one letter to another, with the share of its time that they take; nothing for no text."""
-    text = segment.text[first:last].strip()
-    if not text or text == segment.text:
-        return [segment] if text else []
-    second = (segment.end - segment.start) / len(segment.text)
-    return [replace(segment, text=text, start=segment.start + second * first, end=segment.start + second * last)]
-
-
-def _spread(segments: Sequence[Segment], seconds: float) -> list[Segment]:
-    """The segments spread over the clip in proportion to their text."""
-    total = sum(len(segment.text) for segment in segments) or 1
-    spread: list[Segment] = []
-    said = 0
-    for segment in segments:
-        start, said = said, said + len(segment.text)
-        spread.append(replace(segment, start=seconds * start / total, end=seconds * said / total, timing="clip"))
-    return spread
-
-
-def _drawn_in(segment: Segment, seconds: float) -> Segment:
-    return replace(segment, start=min(segment.start, seconds), end=min(segment.end, seconds))
-
-
-def _in_order(segments: list[Segment]) -> list[Segment]:
-    """Starts never go backwards, ends never before starts."""
-    ordered: list[Segment] = []
-    last = 0.0
-    for segment in segments:
-        last = max(last, segment.start)
-        ordered.append(replace(segment, start=last, end=max(last, segment.end)))
-    return ordered
+    return [*part_of(rest, word.last, len(rest.text)), *segments[word.segment + 1 :]]

@@ -1,6 +1,7 @@
 """One attempt at one job, as a list of steps over one value: fetch, identify, prepare, recall, ask and check, conclude.
 
-Each step either leaves its findings on the `Work` or raises a `FailureError`. What Gemini answers is stored before
+Each step either leaves its findings on the `Work` or raises a `FailureError`. A long recording is prepared portion by
+portion, and its clips are asked about side by side as they come (`worker.asking`). What Gemini answers is stored before
 anything else can fail: the answers of a recording's clips one by one as they come, the answer of a picture together
 with the end of its job.
 """
@@ -8,84 +9,28 @@ with the end of its job.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from gemini.client import GeminiClient
-from gemini.question import Call, Question
-from media.sandbox import Sandbox
+from media.audio import Position
 from media.sniff import Family
-from media.source import LocalFile, open_local
+from media.source import check_unchanged, open_local
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
-from models.moves import AnswerRecord, CallRecord, ClaimedJob, Record
-from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
-from tasks.base import (
-    Answer,
-    Clip,
-    Kind,
-    MediaLimits,
-    Options,
-    Preparation,
-    Prepared,
-    hash_clip,
-    hash_question,
-    read_options,
-)
+from models.moves import ClaimedJob
+from models.store.answers import StoredAnswer, StoredResult
+from tasks.base import Clip, Preparation, Prepared, hash_question, read_options
 from tasks.registry import find_kind
-from worker.booking import call_record
+from worker.asking import recall, settle, tell_progress
 from worker.containment import contained
-from worker.grouping import Grouper
-from worker.lanes import Lanes
 from worker.retry import Outcome
-from worker.settings import Settings
+from worker.shelf import Shelf
+from worker.work import Tools, Work
 
 LEFT_FOR_OTHERS_SECONDS = 30.0
 """After so long a job that this worker cannot do is offered again."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tools:
-    """What an attempt works with; shared by all attempts of a process."""
-
-    settings: Settings
-    limits: MediaLimits
-    gemini: GeminiClient
-    sandbox: Sandbox
-    lanes: Lanes
-    calls_in_flight: asyncio.Semaphore
-    """A call counts from its beginning until its answer is stored, so that a kill costs no more answers than this."""
-    why_no_call: Callable[[], Failure | None]
-    """Why no call may begin now: the worker leaves, its leases may have ended; None if one may."""
-    records: Grouper[Record, bool]
-    results: Grouper[tuple[str, str], StoredResult | None]
-    answers: Grouper[WantedAnswer, StoredAnswer | None]
-    scratch: Path
-
-
-@dataclass(kw_only=True, slots=True)
-class Work:
-    """What is known of one attempt so far."""
-
-    job: ClaimedJob
-    kind: Kind[Any]
-    options: Options
-    file: LocalFile | None = None
-    question_hash: str = ""
-    folder: Path | None = None
-    prepared: Prepared | None = None
-    answers: dict[int, Answer] = field(default_factory=dict)
-    failures: dict[int, Failure] = field(default_factory=dict)
-    calls: list[CallRecord] = field(default_factory=list)
-    """Calls that are not stored yet."""
-    unstored: list[AnswerRecord] = field(default_factory=list)
-    """Answers that will be stored with the end of the job."""
-    model_version: str | None = None
-    calling: int = 0
-    """Calls in flight now."""
-    holds_slot: bool = False
-    """The job's only call counts as in flight until the job's end is recorded."""
+PORTIONS_ON_DISK = 3
+"""So many portions of one recording are on disk at most: one is prepared while two are being sent."""
 
 
 def begin(job: ClaimedJob) -> Work:
@@ -115,9 +60,7 @@ async def carry_out(work: Work, tools: Tools) -> Outcome:
         stopped = tools.lanes.blocking(work.job.lane)
         if stopped is not None:  # preparing would be for nothing
             raise FailureError(stopped)
-        await prepare(work, tools)
-        await recall(work, tools)
-        await ask_all(work, tools)
+        await prepare_and_ask(work, tools)
         return conclude(work)
     finally:
         if work.folder is not None:
@@ -139,77 +82,89 @@ async def identify(work: Work, tools: Tools) -> StoredResult | None:
     return await tools.results.ask((work.job.owner, work.question_hash)) if work.job.reuse else None
 
 
-async def prepare(work: Work, tools: Tools) -> None:
-    """Decode the item in a process of its own and make it what Gemini accepts."""
+async def prepare_and_ask(work: Work, tools: Tools) -> None:
+    """Prepare the item portion by portion; ask about the clips of each while the next is being prepared.
+
+    What goes wrong with a later portion is noted and harms no clip that is being asked about.
+    """
+    shelf = Shelf(PORTIONS_ON_DISK * tools.limits.recording.portion_bytes, within=tools.shelf)
+    try:
+        async with asyncio.TaskGroup() as group:
+            portion = await prepare(work, None, tools, shelf)
+            await _ask_about(work, portion, tools, group, shelf)
+            while portion.rest is not None:
+                try:
+                    portion = await _next_portion(work, portion.rest, tools, shelf)
+                except FailureError as error:
+                    _note_rest(work, error.failure)
+                    return
+                await _ask_about(work, portion, tools, group, shelf)
+    finally:
+        shelf.give_back(shelf.used_bytes)
+
+
+async def _next_portion(work: Work, begin_at: Position, tools: Tools, shelf: Shelf) -> Prepared:
+    stopped = tools.why_no_call_of(work.job.lane)
+    if stopped is not None:  # it would only lie there
+        raise FailureError(stopped)
+    assert work.file is not None
+    await asyncio.to_thread(check_unchanged, work.file)
+    return await prepare(work, begin_at, tools, shelf)
+
+
+async def prepare(work: Work, begin_at: Position | None, tools: Tools, shelf: Shelf) -> Prepared:
+    """Decode the item, or a portion of it, in a process of its own and make it what Gemini accepts."""
     assert work.file is not None
     if work.kind.family is Family.RECORDING:
-        work.folder = Path(tempfile.mkdtemp(prefix=f"{work.job.id}-", dir=tools.scratch))
-    how = Preparation(limits=tools.limits, options=work.options, model=work.job.model)
+        if work.folder is None:
+            work.folder = Path(tempfile.mkdtemp(prefix=f"{work.job.id}-", dir=tools.scratch))
+        await shelf.take(tools.limits.recording.portion_bytes)
+    how = Preparation(limits=tools.limits, options=work.options, model=work.job.model, begin=begin_at)
     decoding = tools.sandbox.submit(
         work.kind.prepare, str(work.file.path), str(work.folder or ""), how,
         timeout_seconds=tools.settings.decoder_timeout_seconds,
     )  # fmt: skip
-    work.prepared = await asyncio.wrap_future(decoding)
+    portion: Prepared = await asyncio.wrap_future(decoding)
+    work.add(portion)
+    if work.kind.family is Family.RECORDING:  # now it is known how much room it takes
+        shelf.give_back(tools.limits.recording.portion_bytes - sum(clip.size_bytes for clip in portion.clips))
+    return portion
 
 
-async def recall(work: Work, tools: Tools) -> None:
-    """Use the paid answers that an earlier attempt left behind."""
-    assert work.prepared is not None
-    first_of_its_kind = work.job.claim == 1 and (len(work.prepared.clips) == 1 or not work.job.reuse)
-    if first_of_its_kind:
-        return
-    wanted = [
-        WantedAnswer(
-            owner=work.job.owner, clip_hash=hash_clip(work.question_hash, clip),
-            job_id=None if work.job.reuse else work.job.id,
-        )
-        for clip in work.prepared.clips
-    ]  # fmt: skip
-    found = await asyncio.gather(*(tools.answers.ask(answer) for answer in wanted))
-    for clip, stored in zip(work.prepared.clips, found, strict=True):
-        if stored is not None:
-            work.answers[clip.index] = stored.answer
-            work.model_version = stored.model_version
+async def _ask_about(work: Work, portion: Prepared, tools: Tools, group: asyncio.TaskGroup, shelf: Shelf) -> None:
+    stored = await recall(work, portion.clips, tools)
+    if not work.has_one_clip:
+        group.create_task(tell_progress(work, tools))
+    for clip in portion.clips:
+        group.create_task(_settle_and_free(work, clip, stored.get(clip.key), tools, shelf))
 
 
-async def ask_all(work: Work, tools: Tools) -> None:
-    """Ask about every clip that has no answer yet, side by side."""
-    assert work.prepared is not None
-    missing = [clip for clip in work.prepared.clips if clip.index not in work.answers]
-    if len(work.prepared.clips) == 1:
-        for clip in missing:
-            await tools.calls_in_flight.acquire()
-            work.holds_slot = True
-            await ask_one(work, clip, tools)
-        return
-    async with asyncio.TaskGroup() as group:
-        for clip in missing:
-            group.create_task(_ask_and_store(work, clip, tools))
-
-
-async def ask_one(work: Work, clip: Clip, tools: Tools) -> None:
-    """One call about one clip; its answer or its failure is noted on the work."""
-    stopped = tools.why_no_call() or tools.lanes.blocking(work.job.lane)
-    if stopped is not None:
-        work.failures[clip.index] = stopped
-        return
+async def _settle_and_free(work: Work, clip: Clip, stored: StoredAnswer | None, tools: Tools, shelf: Shelf) -> None:
     try:
-        call = await _ask(work, clip, tools)
-    except FailureError as error:
-        work.failures[clip.index] = error.failure
-        return
-    checked = call.failure or _check(work, clip, call)
-    work.calls.append(call_record(clip, call, checked if isinstance(checked, Failure) else None))
-    if not isinstance(checked, Failure):
-        work.answers[clip.index] = checked
-        work.model_version = call.model_version or work.job.model
-        clip_hash = hash_clip(work.question_hash, clip)
-        work.unstored.append(AnswerRecord(clip_hash=clip_hash, model_version=call.model_version, answer=checked))
-        return
-    work.failures[clip.index] = checked
-    pause_seconds = tools.lanes.note(work.job.lane, checked)
-    if pause_seconds is not None:
-        await asyncio.to_thread(tools.lanes.publish, work.job.lane, checked, pause_seconds)
+        await settle(work, clip, stored, tools)
+    finally:
+        if clip.path is not None:
+            shelf.give_back(clip.size_bytes)
+
+
+def _note_rest(work: Work, why: Failure) -> None:
+    """What could not be prepared is missing like a clip that failed."""
+    assert work.prepared is not None
+    facts = work.prepared.facts
+    last = max((clip.index for clip in work.clips), default=-1)
+    start = _rest_start(work.clips)
+    end = max(start, float(facts["duration"]), float(facts.get("said_duration") or 0.0))
+    rest = Clip(index=last + 1, mime_type="", start_seconds=start, end_seconds=end)
+    work.prepared = replace(work.prepared, clips=(*work.clips, rest), rest=None)
+    work.failures[rest.key] = why
+
+
+def _rest_start(clips: Sequence[Clip]) -> float:
+    """Where what is not prepared begins: decoding was ahead of the clips, which come in order of their start."""
+    ends: dict[int | None, float] = {}
+    for clip in clips:
+        ends[clip.channel] = max(clip.end_seconds, ends.get(clip.channel, 0.0))
+    return max(clips[-1].start_seconds, min(ends.values())) if clips else 0.0
 
 
 def conclude(work: Work) -> Outcome:
@@ -219,47 +174,12 @@ def conclude(work: Work) -> Outcome:
     output = None
     if work.answers or not failures:
         output = contained(work.kind.assemble, work.prepared, work.answers, work.failures, work.options)
-    return Outcome(failures=failures, output=output, question_hash=work.question_hash, model_version=work.model_version)
-
-
-async def _ask_and_store(work: Work, clip: Clip, tools: Tools) -> None:
-    """Ask about one of several clips, and store what came back before anything else."""
-    assert work.prepared is not None
-    async with tools.calls_in_flight:
-        await ask_one(work, clip, tools)
-        calls, work.calls = tuple(work.calls), []
-        answers, work.unstored = tuple(work.unstored), []
-        if calls or answers:
-            progress = (len(work.answers), len(work.prepared.clips))
-            record = Record(job=work.job, calls=calls, answers=answers, progress=progress)
-            await asyncio.shield(tools.records.ask(record))
-
-
-async def _ask(work: Work, clip: Clip, tools: Tools) -> Call:
-    question = await _question(work, clip, tools)
-    work.calling += 1
-    try:
-        return await tools.gemini.ask(question)
-    finally:
-        work.calling -= 1
-
-
-async def _question(work: Work, clip: Clip, tools: Tools) -> Question:
-    asked = (
-        await asyncio.to_thread(contained, work.kind.ask, clip, work.options, work.job.model)
-        if clip.path
-        else contained(work.kind.ask, clip, work.options, work.job.model)
-    )
-    labels = {"job": work.job.id, "clip": str(clip.index)}
-    return replace(asked, labels=labels, timeout_seconds=tools.settings.call_timeout_seconds)
-
-
-def _check(work: Work, clip: Clip, call: Call) -> Answer | Failure:
-    """The kind's verdict on a paid call, which is booked whatever becomes of the verdict."""
-    try:
-        return contained(work.kind.check, clip, call, work.options)
-    except FailureError as error:
-        return error.failure
+    waiting = {key for key, why in work.failures.items() if why.nature is Nature.THROTTLED}
+    in_vain = [why for key, why in work.in_vain.items() if key in waiting]
+    return Outcome(
+        failures=failures, in_vain=in_vain, output=output, question_hash=work.question_hash,
+        model_version=work.model_version,
+    )  # fmt: skip
 
 
 def _a(family: Family) -> str:

@@ -30,7 +30,6 @@ from models.moves import Record
 from models.store import admin, leases, reports
 from tasks.base import MediaLimits
 from worker.announcing import Announcer
-from worker.attempt import Tools
 from worker.dispatch import Feeder
 from worker.execute import Runner
 from worker.heartbeat import Heartbeat
@@ -41,7 +40,9 @@ from worker.record import answer_grouper, record_grouper, result_grouper
 from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
 from worker.settings import LoadedSettings, Settings
+from worker.shelf import Shelf
 from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
+from worker.work import Tools
 
 log = structlog.get_logger(__name__)
 
@@ -78,8 +79,18 @@ def open_ready_database(settings: Settings, *, pool_size: int = 8) -> Database:
 def media_limits(settings: Settings) -> MediaLimits:
     """What is accepted from outside, as the settings say."""
     return MediaLimits(
-        picture=PictureLimits(max_pixels=settings.max_picture_pixels, max_side=settings.max_picture_side_pixels),
-        recording=RecordingLimits(max_seconds=settings.max_recording_seconds, clip_seconds=settings.clip_seconds),
+        picture=PictureLimits(
+            max_pixels=settings.max_picture_pixels,
+            max_side=settings.max_picture_side_pixels,
+            max_frames=settings.max_picture_frames,
+        ),
+        recording=RecordingLimits(
+            max_seconds=settings.max_recording_seconds,
+            clip_seconds=settings.clip_seconds,
+            max_channels=settings.max_recording_channels,
+            silence_dbfs=settings.silence_dbfs,
+            portion_bytes=settings.portion_bytes,
+        ),
     )
 
 
@@ -202,6 +213,7 @@ class Worker:
             results=result_grouper(*shared),
             answers=answer_grouper(*shared),
             scratch=self._scratch,
+            shelf=Shelf(self._settings.scratch_bytes),
         )
 
 

@@ -135,13 +135,16 @@ def check_gemini(loaded: LoadedSettings) -> Finding:
 
 
 def check_codecs(settings: Settings) -> Finding:
-    """Do pictures and sound of the common kinds decode, in a decoding process as it is used at work?"""
+    """Which formats are read here, and do the common ones decode, in a decoding process as it is used at work?"""
+    from media.formats import readable_formats
     from media.sandbox import Sandbox, SandboxLimits
     from tasks.base import MediaLimits, Preparation, read_options
     from tasks.registry import KINDS
+    from worker.doctor_formats import format_words
     from worker.doctor_samples import samples
 
     sandbox = Sandbox(1, SandboxLimits(max_memory_bytes=settings.decoder_memory_bytes))
+    listed = sandbox.submit(readable_formats, timeout_seconds=CODEC_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         begun: dict[str, Future[Any]] = {}
         for (kind, name), data in samples().items():
@@ -152,10 +155,11 @@ def check_codecs(settings: Settings) -> Finding:
             begun[name] = sandbox.submit(KINDS[kind].prepare, *arguments, timeout_seconds=CODEC_SECONDS)
         failed = [f"{name}: {error}" for name, future in begun.items() if (error := future.exception()) is not None]
         sandbox.close()
-    if failed:
-        words = f"{'; '.join(failed)}; install the locked versions again (make venv)"
-        return Finding(name="codecs", words=words, trouble=Trouble.MACHINE)
-    return Finding(name="codecs", words=", ".join(begun))
+    formats = format_words(listed.result())
+    if failed or formats.missing:
+        broken = f"{'; '.join(failed)}; install the locked versions again (make venv)" if failed else formats.missing
+        return Finding(name="codecs", words=broken, trouble=Trouble.MACHINE)
+    return Finding(name="codecs", words=formats.readable)
 
 
 def check_disk(settings: Settings) -> Finding:

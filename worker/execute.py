@@ -22,9 +22,10 @@ import structlog
 from models.database import DatabaseUnavailableError
 from models.failures import Failure, FailureCode, Nature, failure
 from models.moves import CallRecord, ClaimedJob, Ending, Record, cancelled, failed, given_back
-from worker.attempt import Tools, Work, begin, carry_out
+from worker.attempt import begin, carry_out
 from worker.containment import failure_of
 from worker.retry import Outcome, RetryPolicy, decide
+from worker.work import Tools, Work
 
 log = structlog.get_logger(__name__)
 

@@ -38,6 +38,12 @@ def on_one_line(text: str) -> str:
     return flat.strip()
 
 
+def clock(seconds: float) -> str:
+    """A moment of a recording as players show it: `0:12:34`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 def is_dialogue(output: Mapping[str, Any]) -> bool:
     """Do several people speak, so that it has to be said who?"""
     return len({segment["speaker"] for segment in output.get("segments", ()) if segment["speaker"]}) > 1
@@ -46,7 +52,9 @@ def is_dialogue(output: Mapping[str, Any]) -> bool:
 def _transcript(output: Mapping[str, Any]) -> list[str]:
     """The paragraphs, and one that says what is missing."""
     named = is_dialogue(output)
-    gaps = [f"[missing: {gap['start']:g} s to {gap['end']:g} s, {gap['code']}]" for gap in output["missing"]]
+    if output["no_speech"]:
+        return ["[no speech]"]
+    gaps = [f"[missing: {clock(gap['start'])} to {clock(gap['end'])}, {gap['code']}]" for gap in output["missing"]]
     return [*(_paragraph(turn, named=named) for turn in _turns(output["segments"])), "\n".join(gaps)]
 
 

@@ -22,6 +22,8 @@ class Outcome:
 
     failures: Sequence[Failure] = ()
     """Of the item as a whole, or of single clips; none if all went well."""
+    in_vain: Sequence[Failure] = ()
+    """Of clips that were asked, got nothing that can be kept, and have to wait before they are asked once more."""
     output: Mapping[str, Any] | None = None
     """What can be stored as the result: all of it, or what the failed clips leave."""
     question_hash: str | None = None
@@ -34,7 +36,7 @@ def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: fl
 
     `jitter` is a random number from [0, 1). In this order: an interrupted job goes back; one that has to wait for quota
     waits; one that may yet succeed is tried again while it has attempts; then what there is, is stored; else it
-    failed. Waiting for quota costs no attempt, unless another clip was asked and failed.
+    failed. Waiting for quota costs no attempt, unless a clip was asked and failed.
     """
     worst = _worst(outcome.failures)
     if worst is None:
@@ -44,10 +46,11 @@ def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: fl
         )  # fmt: skip
     if worst.nature is Nature.INTERRUPTED:
         return given_back()
-    tried = [failure for failure in outcome.failures if failure.nature in {Nature.TRANSIENT, Nature.PERMANENT}]
+    met = (*outcome.failures, *outcome.in_vain)
+    tried = [failure for failure in met if failure.nature in {Nature.TRANSIENT, Nature.PERMANENT}]
     is_last = bool(tried) and job.attempts >= job.max_attempts
     if worst.nature is Nature.THROTTLED and not is_last:
-        # A clip that was asked and failed counts, though another has to wait: else it would be paid for without end.
+        # A clip that was asked and failed counts, though it or another has to wait: else it would be paid for without end.
         delay = _throttled_delay(worst, policy, jitter)
         return waits(worst, delay_seconds=delay, counts_attempt=bool(tried))
     if worst.nature is Nature.TRANSIENT and not is_last:

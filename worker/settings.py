@@ -93,13 +93,30 @@ class Settings(BaseModel):
         100_000_000, description="Largest picture that is decoded, in pixels."
     )
     max_picture_side_pixels: Annotated[int, Field(ge=64, le=8_192)] = Field(
-        1_536, description="Longer side of a picture as it is sent; larger ones are scaled down."
+        8_192, description="Longest side of a picture as it is sent; its area is what the model makes use of."
+    )
+    max_picture_frames: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        500, description="Frames of an animation that are looked at, at most, to choose those that are sent."
     )
     max_recording_seconds: Annotated[float, Field(ge=1)] = Field(
         43_200.0, description="Longest recording that is transcribed."
     )
     clip_seconds: Annotated[float, Field(ge=10, le=600)] = Field(
         600.0, description="Longest stretch of a recording that is sent in one call."
+    )
+    max_recording_channels: Annotated[int, Field(ge=1, le=64)] = Field(
+        16,
+        description="Channels of a recording that is transcribed, at most; eight where each is transcribed by itself.",
+    )
+    silence_dbfs: Annotated[float, Field(ge=-90, le=-10)] = Field(
+        -50.0,
+        description="What is not louder is silence and is not sent; in a recording that is quiet as a whole, less is.",
+    )
+    portion_bytes: Annotated[int, Field(ge=1)] = Field(
+        48_000_000, description="So much of a long recording is prepared at a time; up to three portions are on disk."
+    )
+    scratch_bytes: Annotated[int, Field(ge=200 * _MIB)] = Field(
+        1_024 * _MIB, description="Room for prepared clips in the folder for temporary files, per worker process."
     )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."

@@ -35,7 +35,7 @@ def job_shape(view: JobView) -> JsonObject:
         "started_at": rfc3339(view.started_at),
         "finished_at": rfc3339(view.finished_at),
         "next_attempt_at": rfc3339(view.next_attempt_at),
-        "progress": {"done": view.progress_done, "total": view.progress_total, "unit": "clips"},
+        "progress": _progress_shape(view),
         "error": _error_shape(view),
         "usage": {
             "calls": view.calls,
@@ -48,6 +48,14 @@ def job_shape(view: JobView) -> JsonObject:
         "reused_from": view.reused_from,
         "output": None if view.output is None else dict(view.output),
     }
+
+
+def _progress_shape(view: JobView) -> JsonObject:
+    """In clips; of a recording that has begun, in its own seconds too."""
+    clips = {"done": view.progress_done, "total": view.progress_total, "unit": "clips"}
+    if view.progress_seconds_total is None:
+        return clips
+    return {**clips, "seconds_done": view.progress_seconds_done, "seconds_total": view.progress_seconds_total}
 
 
 def _error_shape(view: JobView) -> JsonObject | None:

@@ -18,6 +18,8 @@ LONGEST_TEXT = 200
 LONGEST_KEY = 250
 MOST_SHOWN = 10
 """Bad items that one refusal spells out; all of them are in its `problems`."""
+SHOWN_ALIKE = 5
+"""Of those with the same reason, so many by their numbers."""
 PRIORITIES = range(-100, 101)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -42,10 +44,21 @@ class RefusedError(ValueError):
     """Some items cannot be accepted, so none was; `problems` says which and why."""
 
     def __init__(self, problems: Mapping[int, Failure]) -> None:
-        lines = [f"item {position + 1}: {why.message}" for position, why in sorted(problems.items())]
-        head = f"{len(lines)} items cannot be accepted, so none was:"
+        alike: dict[str, list[int]] = {}
+        for position, why in sorted(problems.items()):
+            alike.setdefault(why.message, []).append(position + 1)
+        lines = [f"{_items(numbers)}: {message}" for message, numbers in alike.items()]
+        head = f"{len(problems)} items cannot be accepted, so none was:"
         super().__init__(lines[0] if len(lines) == 1 else spelt_out(head, lines))
         self.problems = problems
+
+
+def _items(numbers: Sequence[int]) -> str:
+    """Such as `item 3`, or `items 3, 5, 8 and 4 more`."""
+    if len(numbers) == 1:
+        return f"item {numbers[0]}"
+    more = f" and {len(numbers) - SHOWN_ALIKE} more" if len(numbers) > SHOWN_ALIKE else ""
+    return f"items {', '.join(map(str, numbers[:SHOWN_ALIKE]))}{more}"
 
 
 def spelt_out(head: str, lines: Sequence[str]) -> str:
@@ -84,6 +97,8 @@ def new_job(item: Item, settings: Settings) -> NewJob:
     kind = find_kind(item.kind)
     options = read_options(kind, item.options)
     model = item.model or settings.model
+    if kind.check_model is not None:
+        kind.check_model(options, model)
     for name, text in (("model", model), ("client_ref", item.client_ref or "-")):
         if not 0 < len(text) <= LONGEST_TEXT:
             raise _invalid(name, f"must have 1 to {LONGEST_TEXT} characters")

@@ -7,7 +7,7 @@ import pysubs2
 
 from models.store.queries import JobView
 from worker.cues import cues_of
-from worker.plain_text import is_dialogue
+from worker.plain_text import clock, is_dialogue
 
 
 def srt(view: JobView) -> str:
@@ -39,9 +39,4 @@ def _file(view: JobView) -> pysubs2.SSAFile:
 
 
 def _note(gap: Mapping[str, Any]) -> str:
-    return f"NOTE missing: {_clock(gap['start'])} to {_clock(gap['end'])}, {gap['code']}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+    return f"NOTE missing: {clock(gap['start'])} to {clock(gap['end'])}, {gap['code']}"

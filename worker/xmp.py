@@ -17,6 +17,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from models.store.queries import JobView
+from tasks.languages import LANGUAGE_TAG
 
 MOST_BYTES = 1 << 20
 """Ours are far smaller; of a larger file so much is read to see that it is not."""
@@ -24,7 +25,7 @@ MOST_BYTES = 1 << 20
 _SEAL = re.compile(rb'(?<=x:xmptk="mediascribe )[0-9a-f]{64}(?=")')
 _NOT_XML = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no place for, and the controls that it discourages."""
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_LANGUAGE = re.compile(LANGUAGE_TAG)
 
 _DOCUMENT = """\
 <?xml version="1.0" encoding="UTF-8"?>

@@ -37,6 +37,7 @@ def read_question(path: str) -> Asking:
         response_mime_type="application/json",
         response_json_schema=given["answer_schema"],
         thinking_config=types.ThinkingConfig(thinking_level=given["thinking_level"]),
+        media_resolution=given["media_resolution"],
     )
     return Asking(model=given["model"], prompt=given["prompt"], config=config)
 

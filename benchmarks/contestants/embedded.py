@@ -1,18 +1,19 @@
 """mediascribe in its embedded mode, alone in a process: one worker on SQLite, until SIGTERM.
 
-It is given its settings by the environment, as always.
+It is given its settings by the environment, as always. Decoding processes import this module anew, as they import the
+command `mediascribe` in earnest: so nothing heavy is imported before `main`.
 """
 
 import signal
 import threading
 
-from worker.bootstrap import open_ready_database, start_worker
-from worker.logs import set_up_logs
-from worker.settings import load_settings
-
 
 def main() -> None:
     """Work until told to leave."""
+    from worker.bootstrap import open_ready_database, start_worker
+    from worker.logs import set_up_logs
+    from worker.settings import load_settings
+
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leave.set())
     loaded = load_settings()

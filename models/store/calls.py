@@ -3,11 +3,12 @@
 A call is stored once, whoever owns its job by now, because it was paid; the job's sums are those of its stored calls.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, case, func, select, true, update
+from sqlalchemy.types import TypeEngine
 
 from models.attempt import Call
 from models.base import TypedId, db_now, nano_usd
@@ -26,7 +27,13 @@ USAGE = {
     "cached_tokens": BIG,
     "cost": BIG,
 }
-_USED = RowShape(name="used", types={"id": _JOB_ID, "claim": INTEGER, "done": INTEGER, "total": INTEGER, **USAGE})
+_PROGRESS: Mapping[str, TypeEngine[Any]] = {
+    "done": INTEGER,
+    "total": INTEGER,
+    "seconds_done": REAL,
+    "seconds_total": REAL,
+}
+_USED = RowShape(name="used", types={"id": _JOB_ID, "claim": INTEGER, **_PROGRESS, **USAGE})
 _CALLS = RowShape(
     name="calls",
     types={
@@ -93,9 +100,8 @@ def usage_of(r: Record, new_calls: set[str]) -> dict[str, int]:
     }
 
 
-def _progress(r: Record) -> dict[str, int | None]:
-    done, total = r.progress or (None, None)
-    return {"done": done, "total": total}
+def _progress(r: Record) -> dict[str, float | None]:
+    return {name: getattr(r.progress, name, None) for name in _PROGRESS}
 
 
 def _call_row(r: Record, call: CallRecord) -> dict[str, Any]:
@@ -118,8 +124,11 @@ def _usage_update(dialect: str) -> Executable:
         update(Job)
         .where(Job.id == u.id)
         .values(
-            progress_done=case((owned, func.coalesce(u.done, Job.progress_done)), else_=Job.progress_done),
-            progress_total=case((owned, func.coalesce(u.total, Job.progress_total)), else_=Job.progress_total),
+            **{
+                f"progress_{name}": case((owned, func.coalesce(u[name], column)), else_=column)
+                for name in _PROGRESS
+                for column in [getattr(Job, f"progress_{name}")]
+            },
             **added(u),
         )
         .returning(Job.id, Job.claim, Job.state)

@@ -53,6 +53,8 @@ class JobView:
     next_attempt_at: datetime | None
     progress_done: int
     progress_total: int
+    progress_seconds_done: float | None
+    progress_seconds_total: float | None
     error_code: str | None
     error_message: str | None
     error_retryable: bool | None
@@ -70,7 +72,8 @@ class JobView:
 _VIEW_COLUMNS = (
     Job.id, Job.batch_id, Job.owner, Job.kind, Job.state, Job.source, Job.client_ref, Job.metadata_.label("metadata"),
     Job.priority, Job.attempts, Job.model, Job.model_version, Job.created_at, Job.started_at, Job.finished_at,
-    Job.due_at.label("next_attempt_at"), Job.progress_done, Job.progress_total, Job.error_code, Job.error_message,
+    Job.due_at.label("next_attempt_at"), Job.progress_done, Job.progress_total,
+    Job.progress_seconds_done, Job.progress_seconds_total, Job.error_code, Job.error_message,
     Job.error_retryable, Job.error_detail, Job.calls, Job.input_tokens, Job.output_tokens, Job.thinking_tokens,
     Job.cached_tokens, Job.cost_usd, Job.reused_from,
 )  # fmt: skip

@@ -127,6 +127,9 @@ def _ending_update(dialect: str) -> Executable:
             due_at=case((state == JobState.WAITING, db_after(e.delay_seconds)), else_=None),
             finished_at=case((ends, db_now()), else_=None),
             progress_done=case((e.state == JobState.SUCCEEDED, Job.progress_total), else_=Job.progress_done),
+            progress_seconds_done=case(
+                (e.state == JobState.SUCCEEDED, Job.progress_seconds_total), else_=Job.progress_seconds_done
+            ),
             question_hash=func.coalesce(e.question_hash, Job.question_hash),
             reused_from=e.reused_from,
             model_version=func.coalesce(e.model_version, Job.model_version),

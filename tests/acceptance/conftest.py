@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.services.simulator import Simulator, simulator
-from tests.unit.media.samples import tone, write_sound
+from tests.unit.media.sounds import tone, write_sound
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
@@ -111,12 +111,17 @@ def shared_simulator() -> Iterator[Simulator]:
 def shell(shared_simulator: Simulator, tmp_path: Path) -> Iterator[Shell]:
     """Commands in an empty folder, answered by a simulator without faults."""
     shared_simulator.set_faults()
+    yield quick_shell(tmp_path, shared_simulator)
+    shared_simulator.set_faults()
+
+
+def quick_shell(folder: Path, gemini: Simulator) -> Shell:
+    """A shell in this folder, with one decoding process and short waits."""
     quick = {
         "MEDIASCRIBE_DECODER_PROCESSES": "1", "MEDIASCRIBE_RETRY_BASE_SECONDS": "0.05", "MEDIASCRIBE_RETRY_MAX_SECONDS": "0.2",
-        "MEDIASCRIBE_HOME": str(tmp_path / ".mediascribe"),
+        "MEDIASCRIBE_HOME": str(folder / ".mediascribe"),
     }  # fmt: skip
-    yield Shell(folder=tmp_path, gemini=shared_simulator, environment=quick | shared_simulator.environment())
-    shared_simulator.set_faults()
+    return Shell(folder=folder, gemini=gemini, environment=quick | gemini.environment())
 
 
 def calls_of(shell: Shell, before: Sequence[object] = ()) -> int:

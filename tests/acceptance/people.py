@@ -29,11 +29,11 @@ class Person:
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def runs(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """The command, to its end."""
+    def runs(self, *arguments: str, seconds: float = LONGEST_SECONDS) -> "subprocess.CompletedProcess[str]":
+        """The command, to its end, which must come within so many seconds."""
         return subprocess.run(
             [COMMAND, *arguments], cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL, timeout=LONGEST_SECONDS,
+            stdin=subprocess.DEVNULL, timeout=seconds,
         )  # fmt: skip
 
     def starts(self, *arguments: str) -> "subprocess.Popen[str]":
@@ -54,8 +54,8 @@ class Person:
 
 
 def person(folder: Path, gemini: Simulator, **settings: str) -> Person:
-    """Somebody whose Gemini is the simulator; settings without their prefix."""
-    own = {f"MEDIASCRIBE_{name.upper()}": value for name, value in settings.items()}
+    """Somebody whose Gemini is the simulator; settings without their prefix. One decoding process, unless they say more."""
+    own = {f"MEDIASCRIBE_{name.upper()}": value for name, value in {"decoder_processes": "1", **settings}.items()}
     return Person(folder=folder, settings={**gemini.environment(), **own})
 
 

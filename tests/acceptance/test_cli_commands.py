@@ -1,6 +1,7 @@
 """The other commands from outside, on jobs that a real run made."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,17 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import ROOT, Shell, ended
+from tests.acceptance.conftest import ROOT, Shell, ended, quick_shell
 from tests.services.process import free_port
+from tests.services.simulator import Simulator
 
 
-@pytest.fixture
-def worked(shell: Shell) -> Shell:
-    """A shell in whose database are two captions, a transcript and a failure."""
+@pytest.fixture(scope="module")
+def worked_once(shared_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in whose database are two captions, a transcript and a failure."""
+    shared_simulator.set_faults()
+    shell = quick_shell(tmp_path_factory.mktemp("worked"), shared_simulator)
     photos = shell.pictures(2)
     shell.recording("photos/talk.wav")
     (photos / "empty.wav").write_bytes(b"")
     assert shell("run", photos).code == 3
+    return shell.folder
+
+
+@pytest.fixture
+def worked(shell: Shell, worked_once: Path) -> Shell:
+    """A shell in a copy of that folder."""
+    shutil.copytree(worked_once, shell.folder, dirs_exist_ok=True)
     return shell
 
 
@@ -208,6 +219,8 @@ def test_doctor_finds_all_well(worked: Shell) -> None:
     assert [check["name"] for check in ran.json["checks"] if check["ok"]] == [
         "database", "broker", "gemini", "codecs", "disk", "clock",
     ]  # fmt: skip
+    (codecs,) = [check["words"] for check in ran.json["checks"] if check["name"] == "codecs"]
+    assert all(name in codecs for name in ("pictures: ", "HEIC", "recordings: ", "AMR", "Windows Media"))
 
 
 def test_doctor_says_what_is_wrong(shell: Shell) -> None:

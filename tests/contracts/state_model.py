@@ -6,7 +6,7 @@ hold whatever the model thinks, and `Report` is what a worker may have to report
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ from models.attempt import Answer, Attempt, Call
 from models.base import db_after, db_now
 from models.database import Database
 from models.job import Job, Result
-from models.moves import AnswerRecord, ClaimedJob, Ending, Record
+from models.moves import AnswerRecord, ClaimedJob, Ending, Progress, Record
 from models.state import FINAL, MOVES, JobState
 from tests.contracts.jobs import PERMANENT, TRANSIENT, new_call
 
@@ -43,7 +43,7 @@ class JobFacts:
     lease_owner: str | None = None
     cancel_requested: bool = False
     error_code: str | None = None
-    progress: tuple[int, int] = (0, 1)
+    progress: Progress = field(default_factory=lambda: Progress(done=0, total=1))
     output: Mapping[str, Any] | None = None
     is_past: dict[str, bool] = field(default_factory=dict)
     """The times that are set (lease, announcement, due, deadline, end), and whether they have passed."""
@@ -150,7 +150,7 @@ def _end(job: JobFacts, ending: Ending) -> None:
     job.attempts -= not ending.counts_attempt
     job.output = ending.output
     if state is JobState.SUCCEEDED:
-        job.progress = (job.progress[1], job.progress[1])
+        job.progress = replace(job.progress, done=job.progress.total, seconds_done=job.progress.seconds_total)
     _move(job, state, error_code=error_code)
 
 
@@ -194,7 +194,7 @@ _JOBS = select(Job.__table__, *(is_past.label(f"{name}_past") for name, is_past 
 def _job_facts(row: Any, output: Mapping[str, Any] | None) -> JobFacts:
     same = {name: getattr(row, name) for name in _SAME_NAME}
     is_past = {name: getattr(row, f"{name}_past") for name in _TIMES if getattr(row, name) is not None}
-    progress = (row.progress_done, row.progress_total)
+    progress = Progress(**{part.name: getattr(row, f"progress_{part.name}") for part in fields(Progress)})
     return JobFacts(**same, state=JobState(row.state), progress=progress, output=output, is_past=is_past)
 
 
@@ -286,5 +286,6 @@ def make_record(report: Report, job: ClaimedJob, *, is_purged: bool) -> Record:
         return Record(job=job, ending=ending)
     calls = tuple(replace(new_call(cost=cost), clip=clip) for clip, cost in enumerate(report.costs))
     answers = tuple(AnswerRecord(clip_hash=f"{clip:064}", model_version=None, answer={}) for clip in report.clips)
-    progress = None if ending else (len(report.clips), 3)
+    done = len(report.clips)
+    progress = None if ending else Progress(done=done, total=3, seconds_done=done * 2.5, seconds_total=7.5)
     return Record(job=job, calls=calls, answers=answers, progress=progress, ending=ending)

@@ -6,7 +6,18 @@ import pytest
 
 from models.database import Database
 from models.failures import FailureCode, failure
-from models.moves import AnswerRecord, Ending, Record, cancelled, failed, given_back, succeeded, succeeded_partly, waits
+from models.moves import (
+    AnswerRecord,
+    Ending,
+    Progress,
+    Record,
+    cancelled,
+    failed,
+    given_back,
+    succeeded,
+    succeeded_partly,
+    waits,
+)
 from models.state import JobState
 from models.store import admin, answers, leases, queries, reports
 from models.store.answers import WantedAnswer
@@ -78,7 +89,12 @@ def test_recording_twice_is_recording_once(database: Database) -> None:
     answer = AnswerRecord(clip_hash="c" * 64, model_version=None, answer={})
     records = [
         Record(job=job, calls=(new_call(),), ending=DONE),
-        Record(job=clip, calls=(new_call(), new_call()), answers=(answer,), progress=(1, 3)),
+        Record(
+            job=clip,
+            calls=(new_call(), new_call()),
+            answers=(answer,),
+            progress=Progress(done=1, total=3, seconds_done=2.5, seconds_total=9.0),
+        ),
     ]
     first, second = record(database, records), record(database, records)
     assert first == [True, True]
@@ -91,9 +107,18 @@ def test_recording_twice_is_recording_once(database: Database) -> None:
 
 def test_clips_of_one_job_in_one_group_add_up(database: Database) -> None:
     job = claim_one(database)
-    record(database, [Record(job=job, calls=(new_call(),), progress=(n, 5)) for n in (1, 2, 3)])
+    record(database, [Record(job=job, calls=(new_call(),), progress=Progress(done=n, total=5)) for n in (1, 2, 3)])
     after = view(database, job.id)
     assert (after.calls, after.progress_done, after.progress_total) == (3, 3, 5)
+
+
+def test_a_recording_tells_how_far_it_is_in_its_own_seconds_and_is_whole_at_the_end(database: Database) -> None:
+    job = claim_one(database)
+    record(database, [Record(job=job, progress=Progress(done=1, total=3, seconds_done=600.0, seconds_total=1_800.5))])
+    after = view(database, job.id)
+    assert (after.progress_seconds_done, after.progress_seconds_total) == (600.0, 1_800.5)
+    record(database, [Record(job=job, ending=DONE)])
+    assert view(database, job.id).progress_seconds_done == 1_800.5
 
 
 def test_a_job_with_an_unknown_price_keeps_its_known_cost(database: Database) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from gemini.question import Call, Question
 from models.failures import Failure
-from tasks.base import Answer, Clip, Kind, Preparation, Prepared
+from tasks.base import Answer, Clip, Kind, Preparation, Prepared, Verdict
 from tasks.caption import CAPTION, CaptionOptions
 
 NAME = "hostile"
@@ -91,14 +91,14 @@ def ask(clip: Clip, options: HostileOptions, model: str) -> Question:
     return CAPTION.ask(clip, options, model)
 
 
-def check(clip: Clip, call: Call, options: HostileOptions) -> Answer | Failure:
+def check(clip: Clip, call: Call, options: HostileOptions) -> Verdict:
     """The caption, unless the options say otherwise."""
     raise_it(options.check)
     return CAPTION.check(clip, call, options)
 
 
 def assemble(
-    prepared: Prepared, answers: Mapping[int, Answer], failures: Mapping[int, Failure], options: HostileOptions
+    prepared: Prepared, answers: Mapping[str, Answer], failures: Mapping[str, Failure], options: HostileOptions
 ) -> Mapping[str, Any]:
     """The output, unless the options say otherwise."""
     raise_it(options.assemble)

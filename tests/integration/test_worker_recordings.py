@@ -1,27 +1,19 @@
 """A whole worker on recordings: each clip's answer is paid for once, and what cannot be had is named."""
 
-from collections import Counter
-
-import pytest
-
 from models.failures import FailureCode
 from models.store import admin, reports
 from tests.services.embedded import Bench
+from tests.services.speech import record_random
 
 SECONDS = 24.0
 """Three clips of at most ten seconds with an overlap, for there is no pause to cut in."""
-
-
-def calls_by_clip(bench: Bench, job_id: str) -> Counter[str]:
-    """How many calls the simulator was asked about each clip of the job."""
-    return Counter(call["labels"]["clip"] for call in bench.gemini.ledger() if call["labels"]["job"] == job_id)
 
 
 def test_a_recording_of_several_clips_is_one_transcript_on_its_own_clock(bench: Bench) -> None:
     (job_id,) = bench.submit([bench.recording(SECONDS)], "transcribe")
     with bench.worker():
         (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
-    assert calls_by_clip(bench, job_id) == {"0": 1, "1": 1, "2": 1}
+    assert bench.calls_by_clip(job_id) == {"0": 1, "1": 1, "2": 1}
     assert (job.state, job.calls, job.attempts, job.progress_done, job.progress_total) == ("succeeded", 3, 1, 3, 3)
     assert job.output is not None
     assert (job.output["duration"], job.output["missing"], job.output["no_speech"]) == (SECONDS, [], False)
@@ -37,7 +29,7 @@ def test_a_clip_that_failed_for_a_moment_is_asked_about_again_and_the_others_are
     with bench.worker():
         (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
     assert (job.state, job.attempts, job.calls) == ("succeeded", 3, 5)
-    assert calls_by_clip(bench, job_id) == {"0": 1, "1": 3, "2": 1}
+    assert bench.calls_by_clip(job_id) == {"0": 1, "1": 3, "2": 1}
 
 
 def test_clips_answered_before_a_worker_leaves_are_not_paid_for_again(bench: Bench) -> None:
@@ -53,7 +45,7 @@ def test_clips_answered_before_a_worker_leaves_are_not_paid_for_again(bench: Ben
     with bench.worker():
         (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
     assert (job.state, job.attempts) == ("succeeded", 1)
-    assert {clip: count for clip, count in calls_by_clip(bench, job_id).items() if clip != "2"} == {"0": 1, "1": 1}
+    assert {clip: count for clip, count in bench.calls_by_clip(job_id).items() if clip != "2"} == {"0": 1, "1": 1}
 
 
 def test_a_recording_with_a_clip_that_is_refused_for_good_is_partial_and_a_retry_asks_for_that_clip_alone(
@@ -75,7 +67,7 @@ def test_a_recording_with_a_clip_that_is_refused_for_good_is_partial_and_a_retry
         (whole,) = bench.wait_for([job_id], "succeeded", "failed")
     assert whole.output is not None
     assert (whole.state, whole.output["missing"], whole.error_code) == ("succeeded", [], None)
-    assert calls_by_clip(bench, job_id) == {"0": 1, "1": 2, "2": 1}
+    assert bench.calls_by_clip(job_id) == {"0": 1, "1": 2, "2": 1}
 
 
 def test_a_clip_that_stays_out_of_reach_leaves_the_rest_when_the_attempts_are_spent(bench: Bench) -> None:
@@ -84,7 +76,7 @@ def test_a_clip_that_stays_out_of_reach_leaves_the_rest_when_the_attempts_are_sp
     with bench.worker(max_attempts=4):
         (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
     assert (job.state, job.attempts, job.error_code) == ("partial", 4, FailureCode.GEMINI_UNAVAILABLE)
-    assert calls_by_clip(bench, job_id) == {"0": 4, "1": 1, "2": 1}
+    assert bench.calls_by_clip(job_id) == {"0": 4, "1": 1, "2": 1}
     outcomes = [attempt.outcome for attempt in reports.attempts_of(bench.database, job_id)]
     assert outcomes == ["wait", "wait", "wait", "succeed_partly"]
 
@@ -94,7 +86,7 @@ def test_a_forced_recording_does_not_pay_again_for_clips_of_its_own_earlier_atte
     bench.gemini.set_faults([{"match": {"label": {"clip": "1"}}, "times": 1, "fault": {"kind": "503"}}])
     with bench.worker():
         bench.wait_for([job_id], "succeeded", "failed", "partial")
-    assert calls_by_clip(bench, job_id) == {"0": 1, "1": 2, "2": 1}
+    assert bench.calls_by_clip(job_id) == {"0": 1, "1": 2, "2": 1}
 
 
 def test_a_recording_without_sound_makes_no_call(bench: Bench) -> None:
@@ -103,36 +95,24 @@ def test_a_recording_without_sound_makes_no_call(bench: Bench) -> None:
         (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
     assert job.output is not None
     assert (job.state, job.calls, job.output["no_speech"], job.output["text"]) == ("succeeded", 0, True, "")
-    assert not calls_by_clip(bench, job_id)
+    assert not bench.calls_by_clip(job_id)
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        ("audio_not_heard", FailureCode.GEMINI_NOT_HEARD),
-        ("loop", FailureCode.GEMINI_DEGENERATE),
-        ("wrong_shape", FailureCode.GEMINI_INVALID_OUTPUT),
-        ("empty_stop", FailureCode.GEMINI_EMPTY),
-    ],
-)
-def test_an_answer_that_cannot_be_believed_is_asked_for_again_and_told_apart(
-    bench: Bench, fault: str, code: FailureCode
-) -> None:
-    (job_id,) = bench.submit([bench.recording(2.0)], "transcribe")
-    bench.gemini.set_faults([{"match": {"nth": [1]}, "fault": {"kind": fault}}])
-    with bench.worker():
-        (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
-    assert (job.state, job.attempts) == ("succeeded", 2)
-    first, second = reports.calls_of(bench.database, job_id)
-    assert (first.code, second.code) == (code, None)
-    assert first.input_tokens > 0
-
-
-def test_times_that_cannot_be_true_are_estimated_and_marked(bench: Bench) -> None:
-    (job_id,) = bench.submit([bench.recording(2.0)], "transcribe")
-    bench.gemini.set_faults([{"fault": {"kind": "bad_times"}}])
-    with bench.worker():
+def test_a_worker_that_leaves_after_a_clip_was_cut_asks_only_for_the_part_that_is_missing(bench: Bench) -> None:
+    speech = record_random(bench.folder / "talk.flac", 120.0)
+    (job_id,) = bench.submit([speech.path], "transcribe")
+    bench.gemini.set_faults(
+        [
+            {"match": {"label": {"clip": "0b"}}, "fault": {"kind": "hang"}},
+            {"fault": {"kind": "truncate_over", "seconds": 95.0}},
+        ]
+    )
+    with bench.worker(clip_seconds=600.0) as worker:
+        bench.wait_for_progress(job_id, 1)
+        assert worker.close(grace_seconds=0.1)
+    bench.gemini.set_faults()
+    with bench.worker(clip_seconds=600.0):
         (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
     assert job.output is not None
-    assert {segment["timing"] for segment in job.output["segments"]} == {"clip"}
-    assert all(0.0 <= segment["start"] <= segment["end"] <= 2.0 for segment in job.output["segments"])
+    assert (job.state, job.output["text"].split()) == ("succeeded", speech.text)
+    assert bench.calls_by_clip(job_id) == {"0": 1, "0a": 1, "0b": 2}

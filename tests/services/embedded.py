@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from models.store import queries
 from models.store.queries import JobView
 from models.store.submit import NewBatch
 from tests.services.simulator import Simulator
-from tests.unit.media.samples import silence, tone, write_sound
+from tests.unit.media.sounds import silence, tone, write_sound
 from worker.bootstrap import Worker, start_worker
 from worker.settings import LoadedSettings, load_settings
 from worker.submit import Item, accept
@@ -50,6 +51,8 @@ class Bench:
     gemini: Simulator
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
+    wake: Callable[[], None] = lambda: None
+    """Tells a worker that is at work all the time to look for jobs now."""
 
     def loaded(self, *, key: str = "test-key", **changes: Any) -> LoadedSettings:
         """Settings for quick tests: short waits, one decoding process; `changes` are settings by name."""
@@ -96,6 +99,10 @@ class Bench:
     def wait_for_progress(self, job_id: str, clips: int) -> None:
         """Return when so many clips of the job are answered and stored."""
         eventually(lambda: self.job(job_id).progress_done >= clips, f"{clips} clips")
+
+    def calls_by_clip(self, job_id: str) -> Counter[str]:
+        """How often Gemini was asked about each clip of the job, or part of one."""
+        return Counter(call["labels"]["clip"] for call in self.gemini.ledger() if call["labels"]["job"] == job_id)
 
     def pictures(self, count: int) -> list[Path]:
         """So many JPEG files, no two alike."""

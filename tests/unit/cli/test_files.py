@@ -5,7 +5,8 @@ import pytest
 
 from cli.exits import CommandError, Exit
 from cli.files import MediaFile, find_media, kind_of_file
-from tests.unit.media.samples import encoded, scene, tone, write_sound
+from tests.unit.media.pictures import encoded, scene
+from tests.unit.media.sounds import tone, write_sound
 
 
 @pytest.fixture
@@ -40,6 +41,14 @@ def test_what_we_wrote_ourselves_is_not_reported(folder: Path) -> None:
         (folder / name).write_text("ours")
     found = find_media([str(folder)], own_files=[str(folder / "out.csv")])
     assert [Path(path).name for path, _ in found.skipped] == ["notes.md"]
+
+
+def test_what_we_wrote_beside_files_of_another_kind_is_not_reported_either(folder: Path) -> None:
+    ours = folder / "z.jpg.txt"
+    ours.write_text("ours")
+    found = find_media([str(folder)], kind="transcribe")
+    assert str(ours) not in [path for path, _ in found.skipped]
+    assert str(folder / "z.jpg") in [path for path, _ in found.skipped]
 
 
 def test_an_empty_file_counts_as_what_its_name_says(tmp_path: Path) -> None:

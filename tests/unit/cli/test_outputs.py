@@ -73,7 +73,7 @@ def test_a_paragraph_of_a_long_talk_ends_at_some_time() -> None:
 
 def test_missing_stretches_are_told() -> None:
     partial = transcript(segment(0, 1, "Hello."), missing=({"start": 5.0, "end": 9.0, "code": "gemini_blocked"},))
-    assert txt(partial) == "Hello.\n\n[missing: 5 s to 9 s, gemini_blocked]\n"
+    assert txt(partial) == "Hello.\n\n[missing: 0:00:05 to 0:00:09, gemini_blocked]\n"
 
 
 def test_subtitles_read_back_with_their_times() -> None:

@@ -35,6 +35,11 @@ def test_the_standing_is_one_line() -> None:
     assert standing_words(standing, Pace()) == "3/9 done, 1 failed, ETA unknown, clips 2/5, $0.0123, waiting"
 
 
+def test_recordings_are_told_in_their_own_time_too() -> None:
+    standing = Standing(done=0, total=1, failed=0, cost_usd=Decimal(0), clips=(2, 54), sound=(1_200.0, 32_400.0))
+    assert "clips 2/54, sound 20:00/9:00:00" in standing_words(standing, Pace())
+
+
 def test_times_and_money_are_short() -> None:
     assert [clock_words(seconds) for seconds in (None, 4.6, 65, 3_723)] == ["unknown", "0:05", "1:05", "1:02:03"]
     assert [usd_words(Decimal(amount)) for amount in ("0", "0.00412", "12.345")] == ["$0.0000", "$0.0041", "$12.34"]

@@ -24,6 +24,13 @@ def test_a_job_has_the_shape_of_the_contract() -> None:
     }  # fmt: skip
 
 
+def test_a_recording_tells_its_progress_in_seconds_too() -> None:
+    shape = job_shape(view(progress_total=3, progress_seconds_done=600.0, progress_seconds_total=1_800.0))
+    assert shape["progress"] == {
+        "done": 1, "total": 3, "unit": "clips", "seconds_done": 600.0, "seconds_total": 1_800.0,
+    }  # fmt: skip
+
+
 def test_a_failed_job_carries_its_error() -> None:
     failed = view(
         state=JobState.FAILED, error_code="media_empty", error_message="x is empty", error_retryable=False, output=None

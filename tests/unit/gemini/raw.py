@@ -49,7 +49,7 @@ def swallow(connection: socket.socket) -> int:
     received = len(begun)
     while received < length and (count := connection.recv_into(buffer)):
         received += count
-    http(200, answer())(connection)
+    http(200, answer(), connection="close")(connection)  # or the client would use it once more
     return received
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - refusals come in many alphabets
 """An answer is taken whole or not at all, and a loop is known as one."""
 
 import json
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from gemini.answers import read_answer, repetition
-from models.failures import Failure, FailureCode
+from gemini.answers import read_answer, refusal, repetition
+from models.failures import Failure, FailureCode, Nature
 
 
 class Caption(BaseModel):
@@ -49,7 +50,7 @@ def test_fences_and_words_around_one_object_are_overlooked(text: str) -> None:
     [
         "",
         "   ",
-        "I cannot help with that.",
+        "It is a cat.",
         '{"caption": "A cat',
         '{"segments": [{"text": "one"}, {"text": "two"',
         'Here: {"segments": [{"text": "one"}',
@@ -184,3 +185,62 @@ def test_looking_for_loops_is_quick_on_the_worst_texts() -> None:
         for _ in range(20):
             repetition(text)
     assert (time.process_time() - started) / 60 < 0.05
+
+
+REFUSED = [
+    "I'm sorry, I can't help with that image.",
+    "I’m sorry, but I cannot assist with that request.",
+    "Sorry, I can't describe this picture.",
+    "I apologize, but I am unable to process this.",
+    "I am unable to describe this image.",
+    "I'm not able to identify people in images.",
+    "Unfortunately, I cannot provide a description of this.",
+    "As an AI language model, I do not describe such pictures.",
+    '"I cannot fulfill this request."',
+    "Es tut mir leid, aber dabei kann ich nicht helfen.",
+    "Ich kann dieses Bild leider nicht beschreiben.",
+    "Je suis désolé, mais je ne peux pas décrire cette image.",
+    "Lo siento, no puedo ayudar con esa imagen.",
+    "Mi dispiace, ma non posso aiutarti.",
+    "Desculpe, não posso ajudar com isso.",
+    "Het spijt me, ik kan deze afbeelding niet beschrijven.",
+    "Przepraszam, nie mogę opisać tego obrazu.",
+    "Tyvärr kan jag inte beskriva bilden.",
+    "К сожалению, я не могу описать это изображение.",
+    "抱歉，我无法描述这张图片。",
+    "申し訳ありませんが、その画像については説明できません。",
+    "죄송합니다. 이 이미지를 설명할 수 없습니다.",
+]
+NO_REFUSALS = [
+    "",
+    "A cat on a wall.",
+    "A sorry-looking dog that cannot swim",
+    "A card with the words: I'm sorry, I can't come",
+    "I can see a dog",
+    "A sign that says 'Sorry, I cannot help'",
+    "Sorry I called: the title of a book on a table",
+    "Icons of a phone: I cannot tell which",
+    "As an airplane lands, people watch",
+    "Ich kann einen Hund sehen",
+    "Une désolée plaine",
+    "I'm sorry, I can't help with that image. " * 20,
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_refusal_in_words_is_known(text: str) -> None:
+    assert refusal(text) == text.lstrip('"')
+    reason = read_answer(text, Caption)
+    assert isinstance(reason, Failure)
+    assert (reason.code, reason.nature) == (FailureCode.GEMINI_BLOCKED, Nature.TRANSIENT)
+    assert reason.detail["refusal"]
+
+
+@pytest.mark.parametrize("text", NO_REFUSALS)
+def test_what_only_sounds_like_a_refusal_is_none(text: str) -> None:
+    assert refusal(text) is None
+
+
+@given(st.text(max_size=500))
+def test_looking_for_a_refusal_never_fails(text: str) -> None:
+    assert refusal(text) is None or len(text) <= 500

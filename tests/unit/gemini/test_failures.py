@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from gemini.exceptions import UNREACHABLE_SECONDS, failure_of_exception
 from gemini.failures import (
     FINISH_REASONS,
-    audio_not_heard,
     failure_of_error,
     failure_of_reply,
     failure_of_text,
@@ -99,20 +98,6 @@ def test_a_key_at_the_edge_of_a_shortened_message_is_not_left_in_halves() -> Non
     said = one_line("x" * 280 + " " + KEY)
     assert "AIza" not in said
     assert len(said) <= 300
-
-
-@pytest.mark.parametrize(
-    ("usage", "not_heard"),
-    [
-        (Usage(input_tokens=900, input_by_modality={"TEXT": 900}), True),
-        (Usage(input_tokens=900, input_by_modality={"TEXT": 900, "AUDIO": 0}), True),
-        (Usage(input_tokens=900, input_by_modality={"TEXT": 100, "AUDIO": 800}), False),
-        (Usage(input_tokens=900), False),
-        (None, False),
-    ],
-)
-def test_sound_was_not_heard_where_the_breakdown_shows_none(usage: Usage | None, not_heard: bool) -> None:  # noqa: FBT001
-    assert audio_not_heard(usage) is not_heard
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,14 @@ def test_what_was_heard_before_the_answer_was_cut_is_kept_with_the_failure() -> 
     assert call.heard == (HeardPart(text="Half"),)
 
 
-@pytest.mark.parametrize("parts", [(), ({},), ({"text": ""},), ({"text": " \n"}, {"text": None, "words": []})])
-def test_an_answer_in_which_nothing_was_heard_is_empty(parts: tuple[object, ...]) -> None:
+@pytest.mark.parametrize("parts", [({},), ({"text": ""},), ({"text": " \n"}, {"text": None, "words": []})])
+def test_a_transcription_without_words_says_that_nothing_was_said(parts: tuple[object, ...]) -> None:
     call, _ = ask(http(200, spoken(*parts)), asked(Transcription()))
+    assert (call.failure, call.heard) == (None, ())
+
+
+def test_an_answer_without_any_transcription_is_empty() -> None:
+    call, _ = ask(http(200, spoken()), asked(Transcription()))
     assert call.failure is not None
     assert call.failure.code is FailureCode.GEMINI_EMPTY
     assert call.heard is None
@@ -198,5 +203,5 @@ def test_no_transcription_however_malformed_raises(parts: list[object]) -> None:
             ]
         }
     )
-    assert (failure_of_reply(reply, model="m") is None) == bool(reply.heard)
+    assert (failure_of_reply(reply, model="m") is None) == (reply.heard is not None)
     assert all(part.text for part in reply.heard or ())

@@ -7,9 +7,19 @@ from pathlib import Path
 import av
 
 from models.failures import FailureCode
-from tests.unit.media.inputs_shape import Input
-from tests.unit.media.samples import Samples, interleaved, silence, write_sound
-from tests.unit.media.sounds import SoundTrack, buzz, noise, speech, write_tracks
+from tests.unit.media.inputs import Input
+from tests.unit.media.sounds import (
+    Samples,
+    SoundTrack,
+    add_picture_track,
+    buzz,
+    interleaved,
+    noise,
+    silence,
+    speech,
+    write_sound,
+    write_tracks,
+)
 
 SECONDS = 2
 
@@ -169,10 +179,7 @@ def _too_long(folder: Path) -> Path:
 def _film_without_sound(folder: Path) -> Path:
     path = folder / "a.mp4"
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        out.mux(stream.encode(av.VideoFrame(96, 64, "yuv420p")))
-        out.mux(stream.encode(None))
+        add_picture_track(out)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Recordings made by code that are more than a tone: speech-like, in any format, damaged in known places."""
+"""Recordings made by code: tones, silence, what is like speech; in any format, with any tracks."""
 
 import array
 import dataclasses
@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 from av.audio.stream import AudioStream
@@ -16,7 +17,12 @@ from av.container import OutputContainer
 from av.stream import Disposition
 
 from media.audio import Recording, RecordingLimits, SoundWish, prepare_recording
-from tests.unit.media.samples import RATE, Samples, interleaved, silence
+from tests.unit.media.pictures import scene
+
+Samples: TypeAlias = "array.array[int]"
+"""16-bit samples."""
+
+RATE = 16_000
 
 SHORT = RecordingLimits(clip_seconds=10, search_seconds=4, overlap_seconds=2, gap_seconds=5)
 """So short that a minute of sound makes many clips."""
@@ -37,6 +43,84 @@ FORMATS: dict[str, tuple[str, str, int, str]] = {
     "mp2 in mpeg-ts": ("mpegts", "mp2", 48_000, "mono"),
 }
 """Container, encoder, rate and layout, as FFmpeg names them."""
+
+
+@functools.cache
+def tone(seconds: float, *, amplitude: float = 0.3, hertz: float = 440, rate: int = RATE) -> Samples:
+    """A sine, 16-bit."""
+    step = 2 * math.pi * hertz / rate
+    return array.array("h", (round(32_000 * amplitude * math.sin(step * n)) for n in range(round(seconds * rate))))
+
+
+def silence(seconds: float, rate: int = RATE) -> Samples:
+    """Nothing, 16-bit."""
+    return array.array("h", bytes(2 * round(seconds * rate)))
+
+
+def interleaved(*channels: Samples) -> Samples:
+    """Several channels of equal length as one row of samples."""
+    mixed = array.array("h", bytes(2 * len(channels) * len(channels[0])))
+    for number, channel in enumerate(channels):
+        mixed[number :: len(channels)] = channel
+    return mixed
+
+
+def write_sound(
+    path: Path,
+    samples: Samples,
+    codec: str = "pcm_s16le",
+    *,
+    container_format: str | None = None,
+    layout: str = "mono",
+    rate: int = RATE,
+    begin_seconds: float = 0.0,
+    also: Callable[[av.container.OutputContainer], None] | None = None,
+) -> Path:
+    """Encode 16-bit samples; `also` may add a picture track, which is then written first."""
+    channels = av.AudioLayout(layout).nb_channels
+    with av.open(str(path), "w", format=container_format) as out:
+        stream = out.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, AudioStream)
+        if also:
+            also(out)
+        for at in range(0, len(samples), rate * channels):
+            block = samples[at : at + rate * channels]
+            frame = av.AudioFrame(format="s16", layout=layout, samples=len(block) // channels)
+            frame.sample_rate, frame.pts = rate, at // channels + round(begin_seconds * rate)
+            frame.planes[0].update(block.tobytes())
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def add_picture_track(out: av.container.OutputContainer) -> None:
+    """A second of the scene of the pictures, as the first track."""
+    stream = out.add_stream("mpeg4", rate=25)
+    stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+    picture = av.VideoFrame(96, 64, "rgb24")
+    plane = picture.planes[0]
+    rows = scene().tobytes()
+    plane.update(b"".join(rows[at : at + 288].ljust(plane.line_size, b"\0") for at in range(0, len(rows), 288)))
+    for number in range(25):
+        frame = picture.reformat(format="yuv420p")
+        frame.pts = number
+        out.mux(stream.encode(frame))
+    out.mux(stream.encode(None))
+
+
+def heard(path: str | Path) -> Samples:
+    """The samples of a mono recording, 16-bit."""
+    samples = array.array("h")
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            assert (frame.sample_rate, frame.layout.nb_channels, frame.format.name) == (RATE, 1, "s16")
+            samples.frombytes(bytes(frame.planes[0])[: frame.samples * 2])
+    return samples
+
+
+def loudness(samples: Samples) -> float:
+    """Root mean square, 0 to 32,768."""
+    return math.sqrt(sum(value * value for value in samples) / max(1, len(samples)))
 
 
 def speech(seconds: float, *, rate: int = RATE, seed: int = 1, amplitude: float = 0.3, pauses: float = 0.4) -> Samples:

@@ -8,8 +8,7 @@ import pytest
 
 from media.audio import Clip, RecordingLimits, SoundWish, prepare_recording
 from models.failures import FailureCode, FailureError
-from tests.unit.media.samples import Samples, heard, interleaved, loudness, silence, tone, write_sound
-from tests.unit.media.sounds import speech
+from tests.unit.media.sounds import Samples, heard, interleaved, loudness, silence, speech, tone, write_sound
 
 SEPARATE = SoundWish(channels="separate")
 

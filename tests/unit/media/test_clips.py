@@ -8,12 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.clips import CutRules, next_cut, stretches
-from media.clips import plan_clips as plan_over
 
 RULES = CutRules(max_steps=40, search_steps=12, pause_steps=3, gap_steps=9, margin_steps=2, overlap_steps=5)
 LOUD, QUIET, NOISE = -20.0, -70.0, -45.0
-
-BORDER = -50.0
+SILENCE = -50.0
 
 runs = st.lists(st.tuples(st.sampled_from([LOUD, QUIET, NOISE, -30.0]), st.integers(1, 60)), max_size=12)
 
@@ -23,11 +21,18 @@ def levels_of(described: list[tuple[float, int]]) -> list[float]:
 
 
 def sound_in(levels: list[float]) -> bytes:
-    return bytes(level > BORDER for level in levels)
+    return bytes(level > SILENCE for level in levels)
 
 
 def plan_clips(levels: list[float], rules: CutRules) -> list[tuple[int, int]]:
-    return plan_over(levels, sound_in(levels), rules)
+    """The clips of a whole recording that is known from end to end."""
+    clips: list[tuple[int, int]] = []
+    sound, origin, covered = sound_in(levels), 0, 0
+    while cut := next_cut(levels[origin:], sound[origin:], rules, covered=covered, is_end=True):
+        if cut.clip:
+            clips.append((origin + cut.clip[0], origin + cut.clip[1]))
+        origin, covered = origin + cut.resume, cut.covered
+    return clips
 
 
 @given(runs)
@@ -35,7 +40,7 @@ def test_clips_cover_all_sound_in_order_and_within_the_limit(described: list[tup
     levels = levels_of(described)
     clips = plan_clips(levels, RULES)
     covered = {step for start, end in clips for step in range(start, end)}
-    assert {step for step, level in enumerate(levels) if level > BORDER} <= covered
+    assert {step for step, level in enumerate(levels) if level > SILENCE} <= covered
     assert all(0 <= start < end <= len(levels) and end - start <= RULES.max_steps for start, end in clips)
     assert clips == sorted(clips)
     for (_, end), (start, next_end) in itertools.pairwise(clips):
@@ -47,7 +52,7 @@ def test_clips_cover_all_sound_in_order_and_within_the_limit(described: list[tup
 def test_silence_is_sent_only_near_sound(described: list[tuple[float, int]]) -> None:
     levels = levels_of(described)
     for start, end in plan_clips(levels, RULES):
-        sound = [step for step in range(start, end) if levels[step] > BORDER]
+        sound = [step for step in range(start, end) if levels[step] > SILENCE]
         assert sound[0] - start <= RULES.margin_steps
         assert end - 1 - sound[-1] <= RULES.margin_steps
         assert all(after - before <= RULES.gap_steps for before, after in itertools.pairwise(sound))
@@ -121,7 +126,7 @@ def test_overlapping_at_every_cut_still_covers_all_sound(described: list[tuple[f
     levels = levels_of(described)
     clips = plan_clips(levels, dataclasses.replace(RULES, overlaps_always=True))
     covered = {step for start, end in clips for step in range(start, end)}
-    assert {step for step, level in enumerate(levels) if level > BORDER} <= covered
+    assert {step for step, level in enumerate(levels) if level > SILENCE} <= covered
     assert all(next_end > end for (_, end), (_, next_end) in itertools.pairwise(clips))
 
 

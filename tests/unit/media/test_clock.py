@@ -1,5 +1,6 @@
 """Times are those of the recording, whatever is missing or wrong in the file."""
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,7 @@ import av
 import pytest
 
 from media.audio import Recording, RecordingLimits, prepare_recording
-from tests.unit.media.samples import Samples, silence, tone
-from tests.unit.media.sounds import FORMATS, made
+from tests.unit.media.sounds import FORMATS, Samples, made, silence, speech, tone
 
 LIMITS = RecordingLimits(max_seconds=3_600, gap_seconds=3)
 BEEPS = [1.0, 7.0, 13.0]
@@ -16,7 +16,7 @@ BEEPS = [1.0, 7.0, 13.0]
 
 def beeps(rate: int) -> Samples:
     """A second of sound every 6 s."""
-    return sum(((silence(1, rate) + tone(1, rate=rate) + silence(4, rate)) for _ in BEEPS), start=silence(0, rate))
+    return (silence(1, rate) + tone(1, rate=rate) + silence(4, rate)) * len(BEEPS)
 
 
 def starts(recording: Recording) -> list[float]:
@@ -103,3 +103,14 @@ def test_clocks_that_drift_apart_are_no_damage(tmp_path: Path) -> None:
     recording = prepared(path)
     assert starts(recording) == pytest.approx([beep * 1.01 for beep in BEEPS], abs=0.12)
     assert not recording.degraded
+
+
+@pytest.mark.parametrize("name", ["aac", "m4a"])
+def test_a_decoder_that_gives_no_reason_costs_its_packet_and_not_the_recording(tmp_path: Path, name: str) -> None:
+    """AAC's says "not permitted" of some damage, as if the file might not be read."""
+    path = made(tmp_path, name, speech(10, rate=FORMATS[name][2]))
+    whole = path.read_bytes()
+    for seed in (0, 1, 4, 10):
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + random.Random(seed).randbytes(60) + whole[middle + 60 :])
+        assert 9 < prepared(path).duration_seconds < 11

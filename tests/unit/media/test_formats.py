@@ -1,21 +1,26 @@
 """What is said to be readable is what can be read."""
 
+from collections.abc import Mapping
+
 import av
 import pytest
 
 from media.formats import CLOCKED, DECODERS, DEMUXERS, ESTIMATING, FRAMED, readable_formats
 
 
+def missing(families: Mapping[str, Mapping[str, bool]]) -> list[str]:
+    return [name for formats in families.values() for name, is_readable in formats.items() if not is_readable]
+
+
 def test_this_installation_reads_every_format_that_is_promised() -> None:
     formats = readable_formats()
-    assert len(formats) > 30
-    assert [name for name, is_readable in formats.items() if not is_readable] == []
+    assert sum(map(len, formats.values())) > 30
+    assert missing(formats) == []
 
 
 def test_a_missing_decoder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"opus"})
-    missing = [name for name, is_readable in readable_formats().items() if not is_readable]
-    assert missing == ["Matroska", "Ogg (Opus, Vorbis, FLAC, Speex)", "WebM"]
+    assert missing(readable_formats()) == ["Matroska", "Ogg (Opus, Vorbis, FLAC, Speex)", "WebM"]
 
 
 def test_every_name_is_one_that_ffmpeg_knows() -> None:

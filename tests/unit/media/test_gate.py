@@ -1,4 +1,4 @@
-"""Quiet speech is sound, steady noise is none, and a border that sinks does not let creaks into a loud recording."""
+"""Quiet speech is sound, steady noise is none, and a threshold that sinks does not let creaks into a loud recording."""
 
 from pathlib import Path
 
@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio import Gate, RecordingLimits, prepare_recording
-from media.gate import border, next_gate
-from tests.unit.media.samples import Samples, silence, write_sound
-from tests.unit.media.sounds import noise, speech
+from media.gate import next_gate, threshold
+from tests.unit.media.sounds import Samples, noise, silence, speech, write_sound
 
 SILENCE = -50.0
 
@@ -48,14 +47,14 @@ def test_noise_after_loud_speech_is_not_sent(tmp_path: Path) -> None:
 
 
 @given(st.lists(levels, min_size=1, max_size=5))
-def test_the_border_keeps_within_its_bounds(windows: list[list[float]]) -> None:
+def test_the_threshold_keeps_within_its_bounds(windows: list[list[float]]) -> None:
     gate: Gate | None = None
     for window in windows:
         gate = next_gate(gate, window, SILENCE)
-        assert SILENCE - 15 <= border(gate, SILENCE) <= SILENCE
+        assert SILENCE - 15 <= threshold(gate, SILENCE) <= SILENCE
 
 
 @given(levels, st.floats(-50, 0))
-def test_loud_sound_keeps_the_border_where_the_limits_set_it(quiet: list[float], loud: float) -> None:
+def test_loud_sound_keeps_the_threshold_where_the_limits_set_it(quiet: list[float], loud: float) -> None:
     gate = next_gate(next_gate(None, [max(loud, -20.0)] * 10, SILENCE), quiet, SILENCE)
-    assert border(gate, SILENCE) > SILENCE - 1
+    assert threshold(gate, SILENCE) > SILENCE - 1

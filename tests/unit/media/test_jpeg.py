@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.jpeg import BrokenJpegError, strip_metadata
-from tests.unit.media.samples import encoded, photo
+from tests.unit.media.pictures import encoded, photo
 
 PLAIN = encoded(photo(), "JPEG")
 
@@ -23,10 +23,21 @@ def test_application_data_comments_and_trailing_bytes_go(extras: list[tuple[int,
     assert strip_metadata(tagged) == PLAIN
 
 
-def test_adobe_segment_stays_and_jfif_thumbnail_goes() -> None:
+def test_adobe_segment_stays_and_of_jfif_only_its_thumbnail_goes() -> None:
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0\1")
-    thumbnail = segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\1\1abc")
-    assert strip_metadata(PLAIN[:2] + adobe + thumbnail + PLAIN[2:]) == PLAIN[:2] + adobe + PLAIN[2:]
+    bare, rest = PLAIN[2:20], PLAIN[20:]
+    assert bare[4:9] == b"JFIF\0"
+    with_thumbnail = segment(0xE0, bare[4:16] + b"\1\1abc")
+    extension = segment(0xE0, b"JFXX\0\x10 another thumbnail")
+    assert strip_metadata(PLAIN[:2] + with_thumbnail + extension + adobe + rest) == PLAIN[:2] + bare + adobe + rest
+
+
+def test_endless_scans_are_refused() -> None:
+    start = PLAIN.index(b"\xff\xda")
+    scan = PLAIN[start : start + 14] + b"\0"
+    assert strip_metadata(PLAIN[:start] + scan * 150 + b"\xff\xd9")
+    with pytest.raises(BrokenJpegError):
+        strip_metadata(PLAIN[:start] + scan * 201 + b"\xff\xd9")
 
 
 @given(cut=st.integers(min_value=0, max_value=len(PLAIN) - 1))

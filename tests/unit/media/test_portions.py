@@ -11,9 +11,19 @@ import pytest
 from media.audio import Clip, Recording, RecordingLimits, SoundWish, prepare_recording
 from media.gate import next_gate
 from media.loudness import levels
-from tests.unit.media.samples import heard, interleaved, loudness, silence, write_sound
-from tests.unit.media.sounds import FORMATS, SHORT, made, portions, speech
-from tests.unit.media.test_audio import add_picture_track
+from tests.unit.media.sounds import (
+    FORMATS,
+    SHORT,
+    add_picture_track,
+    heard,
+    interleaved,
+    loudness,
+    made,
+    portions,
+    silence,
+    speech,
+    write_sound,
+)
 
 MIX = SoundWish()
 
@@ -101,7 +111,7 @@ def test_what_lies_before_a_portion_is_not_decoded_again(tmp_path: Path) -> None
     parts = portions(made(tmp_path, "mp3"), SHORT, MIX, lambda: 1)
     for part in parts[:-1]:
         assert part.rest is not None
-        begins = part.rest.place.packets * 1152 / 44_100
+        begins = part.rest.checkpoint.packets * 1152 / 44_100
         assert part.clips[-1].end_seconds - 20 < begins < part.clips[-1].end_seconds
 
 
@@ -120,7 +130,7 @@ def test_portions_of_a_recording_with_a_hole_are_those_of_the_whole(tmp_path: Pa
 
 
 def test_what_counts_as_sound_is_the_same_in_portions(tmp_path: Path) -> None:
-    """The border follows how loud it was before, so it has to be handed on."""
+    """The threshold follows how loud it was before, so it has to be handed on."""
     quiet, loud = speech(25, rate=44_100, amplitude=0.006), speech(12, rate=44_100, seed=2)
     parts = assert_same(made(tmp_path, "wav", quiet + loud + quiet), sizes=1)
     ends = [clip.end_seconds for part in parts for clip in part.clips]

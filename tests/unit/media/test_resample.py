@@ -7,7 +7,7 @@ import av
 import pytest
 from av.audio.frame import AudioFrame
 
-from media.audio import Place
+from media.audio import Checkpoint
 from media.resample import Feed
 
 LAYOUT = av.AudioLayout("mono")
@@ -22,33 +22,33 @@ def frames(rate: int, lengths: Sequence[int]) -> Iterator[AudioFrame]:
         yield frame
 
 
-def taken(feed: Feed, some: Sequence[AudioFrame]) -> tuple[bytes, list[Place]]:
-    out, places = b"", []
+def taken(feed: Feed, some: Sequence[AudioFrame]) -> tuple[bytes, list[Checkpoint]]:
+    out, checkpoints = b"", []
     for number, frame in enumerate(some):
         out += b"".join(feed.adopt(frame))
-        places.append(feed.place(packets=number, kept=number, first_time=None))
+        checkpoints.append(feed.checkpoint(packets=number, kept=number, first_time=None))
         out += b"".join(feed.take(frame))
-    return out + b"".join(feed.finish()), places
+    return out + b"".join(feed.finish()), checkpoints
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
 def test_samples_are_the_same_from_the_first_one_that_is_promised(rate: int) -> None:
     lengths = [random.Random(rate).randrange(1, rate // 3) for _ in range(40)]
-    whole, places = taken(Feed(layout=LAYOUT), list(frames(rate, lengths)))
+    whole, checkpoints = taken(Feed(layout=LAYOUT), list(frames(rate, lengths)))
     for number in (1, 7, 20):
-        place = places[number]
-        feed = Feed(layout=LAYOUT, base=place.base, fed=place.fed)
+        point = checkpoints[number]
+        feed = Feed(layout=LAYOUT, base=point.base, fed=point.fed)
         rest, _ = taken(feed, list(frames(rate, lengths))[number:])
         first = feed.delivered - len(rest) // 2
-        assert first <= place.from_sample
-        assert rest[2 * (place.from_sample - first) :] == whole[2 * place.from_sample :]
+        assert first <= point.from_sample
+        assert rest[2 * (point.from_sample - first) :] == whole[2 * point.from_sample :]
         assert len(whole) // 2 == feed.delivered
 
 
-def test_a_change_of_rate_starts_a_place_of_its_own() -> None:
+def test_a_change_of_rate_starts_a_checkpoint_of_its_own() -> None:
     before, after = list(frames(44_100, [9_999] * 20)), list(frames(48_000, [9_999] * 20))
-    whole, places = taken(Feed(layout=LAYOUT), before + after)
-    place = places[20]
-    assert (place.fed, place.from_sample) == (0, place.base)
-    rest, _ = taken(Feed(layout=LAYOUT, base=place.base, fed=0), after)
-    assert rest == whole[2 * place.base :]
+    whole, checkpoints = taken(Feed(layout=LAYOUT), before + after)
+    point = checkpoints[20]
+    assert (point.fed, point.from_sample) == (0, point.base)
+    rest, _ = taken(Feed(layout=LAYOUT, base=point.base, fed=0), after)
+    assert rest == whole[2 * point.base :]

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.sniff import HEAD_BYTES, Family, describe, sniff, sniff_file, sniff_sound
-from tests.unit.media.samples import EXAMPLES, encoded, scene, tone, write_sound
+from tests.unit.media.pictures import encoded, scene
+from tests.unit.media.samples import EXAMPLES
+from tests.unit.media.sounds import tone, write_sound
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])

@@ -7,7 +7,7 @@ import pytest
 
 from media.audio import RecordingLimits, prepare_recording
 from models.failures import FailureError
-from tests.unit.media.inputs_shape import Input
+from tests.unit.media.inputs import Input
 from tests.unit.media.sound_inputs import INPUTS, READ, SECONDS
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from media.source import LocalFile, open_local
+from media.source import LocalFile, check_unchanged, open_local
 from models.failures import FailureCode, FailureError
-from tests.unit.media.samples import encoded, scene
+from tests.unit.media.pictures import encoded, scene
 
 
 @pytest.fixture
@@ -115,3 +115,16 @@ def test_file_that_changes_while_read_is_refused(picture: Path, change: str, mon
 
     monkeypatch.setattr(hashlib, "sha256", change_then_hash)
     assert code_of(picture) == FailureCode.SOURCE_CHANGED
+
+
+def test_a_file_that_was_replaced_since_it_was_read_is_told(picture: Path) -> None:
+    file = open_local(str(picture), max_bytes=1_000_000)
+    check_unchanged(file)
+    os.utime(picture, ns=(1, 1))
+    with pytest.raises(FailureError) as raised:
+        check_unchanged(file)
+    assert raised.value.failure.code is FailureCode.SOURCE_CHANGED
+    picture.unlink()
+    with pytest.raises(FailureError) as raised:
+        check_unchanged(file)
+    assert raised.value.failure.code is FailureCode.SOURCE_NOT_FOUND

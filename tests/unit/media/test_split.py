@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from media.audio import RecordingLimits, prepare_recording, split_clip
-from tests.unit.media.samples import RATE, Samples, heard, silence, tone, write_sound
+from tests.unit.media.sounds import RATE, Samples, heard, silence, tone, write_sound
 
 LIMITS = RecordingLimits()
 

@@ -6,10 +6,9 @@ import pytest
 from av.stream import Disposition
 
 from media.audio import Recording, RecordingLimits, SoundWish, prepare_recording
-from media.languages import same_language
+from media.language_codes import same_language
 from models.failures import FailureCode, FailureError
-from tests.unit.media.samples import heard, loudness, silence, tone
-from tests.unit.media.sounds import SoundTrack, write_tracks
+from tests.unit.media.sounds import SoundTrack, heard, loudness, silence, tone, write_tracks
 
 GERMAN = SoundTrack(samples=tone(3), codec="flac", language="ger")
 ENGLISH = SoundTrack(samples=silence(1) + tone(2), codec="flac", language="eng", disposition=Disposition.default)

@@ -13,11 +13,10 @@ import pytest
 from media.audio import Recording, RecordingLimits, SoundWish, prepare_recording
 from media.tracks import open_track
 from models.failures import FailureCode, FailureError
-from tests.unit.media.inputs_shape import Input
-from tests.unit.media.samples import damaged, write_sound
+from tests.unit.media.inputs import Input
+from tests.unit.media.samples import damaged
 from tests.unit.media.sound_inputs import INPUTS
-from tests.unit.media.sounds import buzz, made, speech
-from tests.unit.media.test_audio import add_picture_track
+from tests.unit.media.sounds import add_picture_track, buzz, made, speech, write_sound
 
 LIMITS = RecordingLimits(max_seconds=3_600)
 ALLOWED = {

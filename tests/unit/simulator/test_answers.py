@@ -238,3 +238,14 @@ def test_heif_is_measured_and_not_decoded(simulator: Any, request_with: Make) ->
     stream = io.BytesIO()
     pillow_heif.from_pillow(Image.new("RGB", (320, 200), "red")).save(stream)
     assert "a HEIF picture of 320 x 200 pixels" in simulator.ask(request_with(stream.getvalue(), "image/heic")).text
+
+
+@pytest.mark.parametrize(("language", "letter"), [("de", "S"), ("ja", "\u3053"), ("ru-RU", "\u042d"), ("zh", "\u8fd9")])
+def test_the_answer_is_in_the_language_that_is_asked_for(
+    simulator: Any, picture: Make, request_with: Make, language: str, letter: str
+) -> None:
+    body = request_with(picture(), text=f"Answer in the language {language}.", generationConfig=as_json(CAPTION))
+    said = json.loads(simulator.ask(body).text)
+    assert said["language"] == language
+    assert said["caption"].startswith(letter)
+    assert "imulated caption, not Gemini" in said["caption"]

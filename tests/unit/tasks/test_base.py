@@ -1,5 +1,6 @@
 """Options are checked by name, and a question's hash tells equal questions from different ones."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,36 +70,40 @@ def asked(
     return hash_question(kind, options or read_options(CAPTION, {}), model=model, media_sha256=media_sha256)
 
 
-def test_each_ingredient_of_a_question_changes_its_hash() -> None:
-    newer = Kind(
-        name="caption", version=2, family=CAPTION.family, options=CAPTION.options, prepare=CAPTION.prepare,
-        ask=CAPTION.ask, check=CAPTION.check, assemble=CAPTION.assemble,
-    )  # fmt: skip
+OTHER_OPTIONS: dict[str, dict[str, Any]] = {
+    "caption": {"language": "de", "prompt": "Be brief.", "max_alt_text_chars": 80, "max_tags": 3, "detail": "high"},
+    "transcribe": {
+        "language": "de", "prompt": "Be exact.", "speakers": True, "words": True, "vocabulary": ["Umlaut"],
+        "translate_to": "en", "track": 2, "channels": "separate",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_each_ingredient_of_a_question_changes_its_hash(kind: Kind[Any]) -> None:
+    other = OTHER_OPTIONS[kind.name]
+    assert set(other) == set(kind.options.model_fields)
+    newer = replace(kind, version=kind.version + 1)
+    plain = read_options(kind, {})
     hashes = [
-        asked(),
-        asked(kind=TRANSCRIBE),
-        asked(kind=newer),
-        asked(model="n"),
-        asked(media_sha256="b" * 64),
-        *(asked(options=read_options(CAPTION, {name: value})) for name, value in OTHER_OPTIONS.items()),
+        asked(kind, plain),
+        *(asked(other_kind, read_options(other_kind, {})) for other_kind in KINDS.values() if other_kind is not kind),
+        asked(newer, plain),
+        asked(kind, plain, model="n"),
+        asked(kind, plain, media_sha256="b" * 64),
+        *(asked(kind, read_options(kind, {name: value})) for name, value in other.items()),
     ]
     assert len(set(hashes)) == len(hashes)
-    assert asked() == asked()
-
-
-OTHER_OPTIONS = {"language": "de", "prompt": "Be brief.", "max_alt_text_chars": 80, "max_tags": 3}
-
-
-def test_every_option_is_an_ingredient_that_the_test_above_changes() -> None:
-    assert set(OTHER_OPTIONS) == set(CAPTION.options.model_fields) >= set(TRANSCRIBE.options.model_fields)
+    assert asked(kind, plain) == asked(kind, plain)
 
 
 def test_a_clip_is_known_by_its_question_and_its_bounds_alone() -> None:
     clip = Clip(index=1, mime_type="audio/flac", start_seconds=10.0, end_seconds=20.0, path="/a/1.flac")
     moved = Clip(index=7, mime_type="audio/flac", start_seconds=10.0, end_seconds=20.0, path="/b/7.flac")
+    channel = Clip(index=1, mime_type="audio/flac", start_seconds=10.0, end_seconds=20.0, channel=2, path="/a/1.flac")
     longer = Clip(index=1, mime_type="audio/flac", start_seconds=10.0, end_seconds=20.001, path="/a/1.flac")
     assert hash_clip("q", clip) == hash_clip("q", moved)
-    assert len({hash_clip("q", clip), hash_clip("q", longer), hash_clip("p", clip)}) == 3
+    assert len({hash_clip("q", clip), hash_clip("q", longer), hash_clip("p", clip), hash_clip("q", channel)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -119,3 +124,18 @@ def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
     with pytest.raises(FailureError, match="caption, transcribe") as caught:
         find_kind("summarise")
     assert caught.value.failure.detail["field"] == "kind"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "hint"),
+    [
+        ("language", "Deutsch", "such as de or pt-BR"),
+        ("translate_to", "klingon", "such as de or pt-BR"),
+        ("track", 0, "number of a sound track from 1"),
+        ("track", "x y", "number of a sound track from 1"),
+    ],
+)
+def test_a_refusal_says_what_an_option_takes_instead(field: str, value: object, hint: str) -> None:
+    error = refusal(TRANSCRIBE, {field: value})
+    assert error.failure.detail["field"] == field
+    assert hint in error.failure.message

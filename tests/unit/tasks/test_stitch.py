@@ -3,13 +3,14 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.stitch import MOST_WORDS, SLACK_SECONDS, ClipAnswer, Segment, believable, stitch
+from tasks.segment import Segment, believable
+from tasks.stitch import MOST_WORDS, ClipAnswer, stitch
 
 WORD_SECONDS = 0.3
 OVERLAP_SECONDS = 8.0
@@ -34,7 +35,6 @@ class Recording:
             segments = _segments(self.words[first:last], segment_words, heard or Hearing())
             answers.append(
                 ClipAnswer(
-                    index=len(answers),
                     start=first * WORD_SECONDS,
                     end=last * WORD_SECONDS,
                     overlap=self.overlap_words * WORD_SECONDS if answers else 0.0,
@@ -87,8 +87,8 @@ def text_of(segments: Sequence[Segment]) -> str:
 def two_clips(left: Sequence[Segment], right: Sequence[Segment]) -> list[ClipAnswer]:
     """Seconds 0 to 20 and 12 to 32 of a recording; times of `right` are its own."""
     return [
-        ClipAnswer(index=0, start=0.0, end=20.0, overlap=0.0, segments=tuple(left)),
-        ClipAnswer(index=1, start=12.0, end=32.0, overlap=OVERLAP_SECONDS, segments=tuple(right)),
+        ClipAnswer(start=0.0, end=20.0, overlap=0.0, segments=tuple(left)),
+        ClipAnswer(start=12.0, end=32.0, overlap=OVERLAP_SECONDS, segments=tuple(right)),
     ]
 
 
@@ -104,13 +104,13 @@ def test_words_said_again_and_again_are_written_as_often_as_they_were_said(
     words: list[str], cut: tuple[int, int], seed: int
 ) -> None:
     recording = Recording(words=words, clip_words=cut[0], overlap_words=cut[1])
-    assert plain_words(stitch(recording.clips(segment_words=1, heard=Hearing(seed=seed)), several=True)) == words
+    assert plain_words(stitch(recording.clips(segment_words=1, heard=Hearing(seed=seed)))) == words
 
 
 @given(word=st.sampled_from(COMMON), count=st.integers(20, 150), cut=cuts, size=st.integers(1, 7))
 def test_one_word_all_the_way_is_counted_right(word: str, count: int, cut: tuple[int, int], size: int) -> None:
     recording = Recording(words=[word] * count, clip_words=cut[0], overlap_words=cut[1])
-    assert plain_words(stitch(recording.clips(segment_words=size), several=True)) == [word] * count
+    assert plain_words(stitch(recording.clips(segment_words=size))) == [word] * count
 
 
 speech = st.lists(
@@ -135,13 +135,13 @@ def test_speech_is_joined_whole_whatever_its_spelling_and_though_stamps_are_a_se
 ) -> None:
     recording = Recording(words=words, clip_words=cut[0], overlap_words=cut[1])
     heard = Hearing(seed=seed, stamps_off_seconds=off)
-    assert plain_words(stitch(recording.clips(segment_words=size, heard=heard), several=True)) == words
+    assert plain_words(stitch(recording.clips(segment_words=size, heard=heard))) == words
 
 
 @given(words=speech, cut=cuts, seed=st.integers())
 def test_speech_with_stutters_is_joined_whole(words: list[str], cut: tuple[int, int], seed: int) -> None:
     recording = Recording(words=words, clip_words=cut[0], overlap_words=cut[1])
-    assert plain_words(stitch(recording.clips(segment_words=1, heard=Hearing(seed=seed)), several=True)) == words
+    assert plain_words(stitch(recording.clips(segment_words=1, heard=Hearing(seed=seed)))) == words
 
 
 @given(words=st.permutations(RARE), cut=cuts, size=st.integers(1, 12))
@@ -156,7 +156,7 @@ def test_times_that_had_to_be_estimated_do_not_spoil_a_join(words: list[str], cu
         )
         for clip in recording.clips(segment_words=size)
     ]
-    assert plain_words(stitch(estimated, several=True)) == words
+    assert plain_words(stitch(estimated)) == words
 
 
 @given(letters=st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=30, max_size=150), cut=cuts)
@@ -167,7 +167,7 @@ def test_scripts_without_blanks_are_joined_by_letters(letters: str, cut: tuple[i
         replace(clip, segments=(line(0.0, clip.end - clip.start, "".join(s.text for s in clip.segments)),))
         for clip in clips
     ]
-    assert "".join(segment.text for segment in stitch(joined, several=True)) == letters
+    assert "".join(segment.text for segment in stitch(joined)) == letters
 
 
 @given(words=speech, cut=cuts, size=st.integers(1, 9), off=st.floats(-3.0, 3.0))
@@ -176,7 +176,7 @@ def test_times_never_go_backwards_nor_leave_the_recording(
 ) -> None:
     recording = Recording(words=words, clip_words=cut[0], overlap_words=cut[1])
     clips = recording.clips(segment_words=size, heard=Hearing(stamps_off_seconds=off))
-    joined = stitch(clips, several=True)
+    joined = stitch(clips)
     assert all(0.0 <= segment.start <= segment.end <= clips[-1].end + 1e-9 for segment in joined)
     assert [segment.start for segment in joined] == sorted(segment.start for segment in joined)
     assert all(segment.text for segment in joined)
@@ -184,36 +184,70 @@ def test_times_never_go_backwards_nor_leave_the_recording(
 
 def test_clips_without_overlap_are_laid_end_to_end_on_the_recordings_clock() -> None:
     clips = [
-        ClipAnswer(index=1, start=90.0, end=100.0, overlap=0.0, segments=(line(1, 2, "again"),)),
-        ClipAnswer(index=0, start=0.0, end=10.0, overlap=0.0, segments=(line(3, 4, "again"),)),
+        ClipAnswer(start=90.0, end=100.0, overlap=0.0, segments=(line(1, 2, "again"),)),
+        ClipAnswer(start=0.0, end=10.0, overlap=0.0, segments=(line(3, 4, "again"),)),
     ]
-    joined = stitch(clips, several=True)
+    joined = stitch(clips)
     assert [(segment.start, segment.end, segment.text) for segment in joined] == [(3, 4, "again"), (91, 92, "again")]
 
 
-def test_speakers_are_told_apart_by_clip_only_where_there_are_several() -> None:
+def speakers(clips: Sequence[ClipAnswer]) -> list[str | None]:
+    """Who speaks, in turn."""
+    return [speaker for speaker, _ in groupby(segment.speaker for segment in stitch(clips))]
+
+
+def test_the_speakers_of_one_clip_keep_their_names() -> None:
+    clip = ClipAnswer(start=0.0, end=9.0, overlap=0.0, segments=(line(0, 1, "a", "Speaker 1"), line(1, 2, "b")))
+    assert speakers([clip]) == ["Speaker 1", None]
+
+
+def test_speakers_of_clips_that_do_not_overlap_are_named_by_clip() -> None:
     clips = [
-        ClipAnswer(index=0, start=0.0, end=9.0, overlap=0.0, segments=(line(0, 1, "a", "Speaker 1"), line(1, 2, "b")))
+        ClipAnswer(start=0.0, end=9.0, overlap=0.0, segments=(line(0, 1, "a", "Speaker 1"), line(1, 2, "b"))),
+        ClipAnswer(start=9.0, end=18.0, overlap=0.0, segments=(line(0, 1, "c", "Speaker 1"),)),
     ]
-    assert [segment.speaker for segment in stitch(clips, several=True)] == ["1:Speaker 1", None]
-    assert [segment.speaker for segment in stitch(clips, several=False)] == ["Speaker 1", None]
+    assert speakers(clips) == ["1:Speaker 1", None, "2:Speaker 1"]
+
+
+def test_a_voice_that_two_clips_heard_say_the_same_is_one_voice_whatever_each_called_it() -> None:
+    left = [line(1, 5, "welcome everybody", "Speaker 1"), line(13, 19, "thank you for having me here", "Speaker 2")]
+    right = [line(1, 7, "thank you for having me here", "Speaker 1"), line(9, 12, "so tell us", "Speaker 2")]
+    assert speakers(two_clips(left, right)) == ["1:Speaker 1", "1:Speaker 2", "2:Speaker 2"]
+
+
+def test_where_every_voice_is_known_again_names_need_no_clip() -> None:
+    left = [line(12, 16, "thank you for having me", "Speaker 2"), line(16, 20, "so tell us about it", "Speaker 1")]
+    right = [
+        line(0, 4, "thank you for having me", "Speaker 1"),
+        line(4, 8, "so tell us about it", "Speaker 2"),
+        line(9, 12, "there is not much to tell", "Speaker 1"),
+    ]
+    assert speakers(two_clips(left, right)) == ["Speaker 2", "Speaker 1", "Speaker 2"]
+
+
+def test_one_common_word_makes_no_voice_known_again() -> None:
+    left = [line(1, 5, "welcome everybody", "Speaker 1"), line(18, 19, "yes", "Speaker 1")]
+    right = [line(6, 7, "yes", "Speaker 1"), line(9, 12, "tell us more", "Speaker 1")]
+    assert speakers(two_clips(left, right)) == ["1:Speaker 1", "2:Speaker 1"]
 
 
 def test_a_clip_whose_neighbour_is_missing_keeps_its_overlap() -> None:
+    before = ClipAnswer(start=0.0, end=9.0, overlap=0.0, segments=(line(0, 4, "these words were in both"),))
     _, right = two_clips([], [line(0, 4, "these words were in both")])
-    assert text_of(stitch([replace(right, index=2)], several=True)) == "these words were in both"
+    assert text_of(stitch([before, right])) == "these words were in both these words were in both"
+    assert text_of(stitch([right])) == "these words were in both"
 
 
 def test_words_cut_in_two_at_the_edges_of_an_overlap_are_taken_from_who_heard_them_whole() -> None:
     left = [line(8, 20, "the quick brown fox jumps over the la")]
     right = [line(0, 12, "ick brown fox jumps over the lazy dog")]
-    assert text_of(stitch(two_clips(left, right), several=False)) == "the quick brown fox jumps over the lazy dog"
+    assert text_of(stitch(two_clips(left, right))) == "the quick brown fox jumps over the lazy dog"
 
 
 def test_two_hearings_that_differ_in_a_word_are_joined_at_one_they_share() -> None:
     left = [line(11, 19.5, "we met at eight in the morning by the harbour")]
     right = [line(0, 8, "we met at ate in the mourning by the harbour"), line(8, 10, "and left")]
-    joined = text_of(stitch(two_clips(left, right), several=False))
+    joined = text_of(stitch(two_clips(left, right)))
     assert len(joined.split()) == 12
     assert joined.endswith("and left")
 
@@ -222,64 +256,37 @@ def test_two_hearings_that_differ_in_a_word_are_joined_at_one_they_share() -> No
 def test_where_only_one_clip_heard_anything_in_the_overlap_nothing_of_it_is_lost(silent: str) -> None:
     left = [line(1, 3, "before"), *([] if silent == "left" else [line(13, 19, "heard by the left")])]
     right = [*([] if silent == "right" else [line(1, 7, "heard by the right")]), line(10, 12, "after")]
-    joined = text_of(stitch(two_clips(left, right), several=False))
+    joined = text_of(stitch(two_clips(left, right)))
     assert joined == ("before heard by the right after" if silent == "left" else "before heard by the left after")
 
 
 def test_hearings_that_agree_on_nothing_are_joined_in_the_middle() -> None:
     left = [line(12, 20, "aa bb cc dd")]
     right = [line(0, 8, "ee ff gg hh")]
-    assert text_of(stitch(two_clips(left, right), several=False)) == "aa bb gg hh"
+    assert text_of(stitch(two_clips(left, right))) == "aa bb gg hh"
 
 
 def test_the_order_of_lines_survives_a_join() -> None:
     """Two speak at once: the longer line ends inside the overlap, the shorter one after it does not."""
     left = [line(5, 13, "one two three"), line(6, 7, "mhm"), line(14, 18, "four five six")]
     right = [line(2, 6, "four five six"), line(8, 10, "seven")]
-    assert text_of(stitch(two_clips(left, right), several=False)) == "one two three mhm four five six seven"
+    assert text_of(stitch(two_clips(left, right))) == "one two three mhm four five six seven"
 
 
 def test_a_flood_of_words_in_an_overlap_takes_no_flood_of_time() -> None:
     flood = [line(12, 20, " ".join(RARE * 100))]
     right = [line(0, 8, " ".join(reversed(RARE * 100)))]
-    assert len(plain_words(stitch(two_clips(flood, right), several=False))) > MOST_WORDS
+    assert len(plain_words(stitch(two_clips(flood, right)))) > MOST_WORDS
 
 
 def test_an_empty_recording_is_an_empty_transcript() -> None:
-    assert stitch([], several=False) == []
-    assert stitch(two_clips([], []), several=True) == []
+    assert stitch([]) == []
+    assert stitch(two_clips([], [])) == []
 
 
-stamps = st.floats(0.0, 60.0).map(lambda value: round(value, 3))
-
-
-@given(times=st.lists(stamps, min_size=2, max_size=20).map(sorted))
-def test_stamps_that_can_be_true_are_kept(times: list[float]) -> None:
-    heard = [line(start, end, "word") for start, end in pairwise(times)]
-    assert believable(heard, seconds=60.0) == heard
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        line(-0.1, 1, "before the clip"),
-        line(3, 2, "ends before it starts"),
-        line(3, 60.1 + SLACK_SECONDS, "beyond the clip"),
-        line(1, 2, "goes backwards"),
-        line(float("nan"), 2, "no number"),
-        line(2, float("inf"), "no number"),
-    ],
-    ids=lambda segment: segment.text,
-)
-def test_one_stamp_that_cannot_be_true_makes_all_estimates_and_says_so(wrong: Segment) -> None:
-    estimated = believable([line(9, 10, "first"), wrong, line(10, 11, "last")], seconds=60.0)
-    assert {segment.timing for segment in estimated} == {"clip"}
-    assert [segment.text for segment in estimated] == ["first", wrong.text, "last"]
-    assert (estimated[0].start, estimated[-1].end) == (0.0, 60.0)
-    assert all(0.0 <= segment.start <= segment.end <= 60.0 for segment in estimated)
-    assert [segment.start for segment in estimated] == sorted(segment.start for segment in estimated)
-
-
-def test_a_stamp_a_little_beyond_the_end_is_drawn_in() -> None:
-    (segment,) = believable([line(59.5, 60.0 + SLACK_SECONDS, "last")], seconds=60.0)
-    assert (segment.start, segment.end, segment.timing) == (59.5, 60.0, "gemini")
+def test_a_refrain_before_an_overlap_and_again_after_it_takes_no_verse_with_it() -> None:
+    """Nobody sings in the overlap: what both clips hold alike lies a verse apart."""
+    refrain, verse = " ".join(RARE[:20]), " ".join(RARE[20:65])
+    left = [line(1, 6, "first of all"), line(7, 11, refrain)]
+    right = [line(9, 14, verse), line(15, 19, refrain), line(19, 20, "last of all")]
+    assert text_of(stitch(two_clips(left, right))) == f"first of all {refrain} {verse} {refrain} last of all"

@@ -59,6 +59,12 @@ def test_the_table_of_decisions(
     assert (ending.move, ending.counts_attempt) == (move, counts)
 
 
+def test_a_clip_that_was_paid_for_in_vain_counts_though_it_then_had_to_wait_for_quota() -> None:
+    for attempts, move, why in ((3, Move.WAIT, Q), (4, Move.FAIL, T)):
+        ending = decide(Outcome(failures=[Q], in_vain=[T]), claimed(attempts=attempts), POLICY, jitter=0.5)
+        assert (ending.move, ending.counts_attempt, ending.failure) == (move, True, why)
+
+
 natures = st.sampled_from(Nature)
 asked = st.none() | st.floats(0.0, 100_000.0)
 failures = st.lists(st.builds(failing, natures, after=asked), max_size=6)

@@ -158,7 +158,7 @@ def test_every_setting_has_a_meaning_and_says_its_unit(field: str) -> None:
     described = Settings.model_fields[field]
     assert described.description
     if described.annotation is float:
-        assert field.endswith("_seconds")
+        assert field.endswith(("_seconds", "_dbfs"))
 
 
 def test_leases_are_renewed_six_times_in_their_time() -> None:

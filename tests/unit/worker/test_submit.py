@@ -104,6 +104,14 @@ def test_one_bad_item_refuses_all_and_every_bad_one_is_named(database: Database)
     assert queries.list_jobs(database, JobFilter(), limit=10) == []
 
 
+def test_what_is_wrong_with_many_items_alike_is_said_once(database: Database) -> None:
+    items = [item(kind="transcribe", options={"words": True}) for _ in range(8)]
+    with pytest.raises(RefusedError) as caught:
+        accept(database, SETTINGS, NewBatch(name="b"), items)
+    assert str(caught.value).count("gemini-3.5-transcribe") == 1
+    assert str(caught.value).startswith("items 1, 2, 3, 4, 5 and 3 more: ")
+
+
 def test_good_items_become_jobs_in_their_order(database: Database) -> None:
     items = [item(source=f"/{number}.jpg", metadata={"n": number}, client_ref=str(number)) for number in range(5)]
     submission = accept(database, SETTINGS, NewBatch(owner="o"), items)

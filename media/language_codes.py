@@ -1,4 +1,4 @@
-"""Whether two marks of a language mean the same: `de`, `deu`, `ger`, `de-AT`, `German` is not one of them.
+"""Whether two marks of a language mean the same, as `de`, `deu`, `ger` and `de-AT` do.
 
 Files mark their tracks with three letters (ISO 639-2, of which twenty languages have two), people ask with two.
 """

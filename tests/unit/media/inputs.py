@@ -16,5 +16,5 @@ class Input:
     """What becomes of it, in words for the documentation."""
     make: Callable[[Path], Path]
     """Makes such a file in the folder."""
-    ends: FailureCode | None
-    """None where it can be sent."""
+    ends: FailureCode | None = None
+    """Why it is refused; None where it can be sent."""

@@ -1,4 +1,4 @@
-"""From a recording to its clips: decoding, planning and encoding go hand in hand over bounded buffers, portion by portion."""
+"""From a recording to its clips, portion by portion: decoding, planning and encoding go hand in hand over bounded buffers."""
 
 import contextlib
 from collections import deque
@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from media.audio import Clip, Gate, LanePosition, Position, Recording, RecordingLimits, SoundWish
+from media.audio import Clip, CutterPosition, Gate, Position, Recording, RecordingLimits, SoundWish
 from media.channels import mixed, separated
 from media.clips import CutRules
 from media.cutter import CutClip, Cutter
 from media.decode import trusted_seconds, windows
 from media.flac import MIME_TYPE
-from media.gate import border, next_gate
-from media.loudness import SAMPLE_BYTES, SAMPLE_RATE, STEP_SECONDS, WINDOW_SAMPLES, WINDOW_STEPS
+from media.gate import next_gate, sound_steps
+from media.measures import SAMPLE_RATE, SECOND_BYTES, STEP_SECONDS, WINDOW_SAMPLES, WINDOW_STEPS
 from media.tracks import Track, open_track
 from models.failures import FailureCode, FailureError, failure
 
-_BYTES_PER_SECOND = SAMPLE_RATE * SAMPLE_BYTES
 _HEADER_BYTES = 16_384
 """What a FLAC file needs beside its samples, at most."""
 _TOLERANCE = 1.02
@@ -32,7 +31,7 @@ def prepared(path: str, folder: str, limits: RecordingLimits, wish: SoundWish, b
     with contextlib.closing(track.container):
         _check_said_length(track, limits)
         portion = _Portion.begun(track, Path(folder), limits, wish, begin)
-        for window in windows(track, begin.place if begin else None, portion.window):
+        for window in windows(track, begin.checkpoint if begin else None, portion.window):
             _check_length(track, limits)
             portion.add(window)
             if portion.is_full:
@@ -56,7 +55,7 @@ def prepared(path: str, folder: str, limits: RecordingLimits, wish: SoundWish, b
 
 def cut_rules(limits: RecordingLimits, wish: SoundWish) -> CutRules:
     """The limits in steps; stretches that are too long for a short clip shrink with it."""
-    longest = min(limits.clip_seconds, (limits.max_bytes - _HEADER_BYTES) / _BYTES_PER_SECOND)
+    longest = min(limits.clip_seconds, (limits.max_bytes - _HEADER_BYTES) / SECOND_BYTES)
     margin = _steps(limits.margin_seconds)
     return CutRules(
         max_steps=int(longest / STEP_SECONDS),
@@ -80,16 +79,17 @@ class _Portion:
     track: Track
     limits: RecordingLimits
     wish: SoundWish
-    lanes: tuple[Cutter, ...]
+    cutters: tuple[Cutter, ...]
+    """One for each channel, or one for all of them mixed."""
     window: int
     """The next window that comes."""
     index: int
     gates: deque[tuple[Gate | None, ...]]
-    """Of each lane, before each window that a next portion might begin with; the last is before the next window."""
+    """Of each cutter, before each window that a next portion might begin with; the last is before the next window."""
     clips: list[Clip] = field(default_factory=list)
     rest: Position | None = None
     _waiting: list[deque[CutClip]] = field(default_factory=list)
-    """Clips that are cut while another lane may still have an earlier one."""
+    """Clips that are cut while another cutter may still have an earlier one."""
     _bytes: int = 0
 
     @classmethod
@@ -98,15 +98,15 @@ class _Portion:
     ) -> "_Portion":
         rules = cut_rules(limits, wish)
         numbers = range(1, track.channels + 1) if wish.channels == "separate" and track.channels > 1 else (None,)
-        lanes = tuple(Cutter(folder=folder, rules=rules, channel=number) for number in numbers)
-        gates: tuple[Gate | None, ...] = (None,) * len(lanes)
+        cutters = tuple(Cutter(folder=folder, rules=rules, channel=number) for number in numbers)
+        gates: tuple[Gate | None, ...] = (None,) * len(cutters)
         if begin is not None:
             track.degraded, gates = begin.degraded, begin.gates
-            for lane, position in zip(lanes, begin.lanes, strict=True):
-                lane.position = position
+            for cutter, position in zip(cutters, begin.cutters, strict=True):
+                cutter.position = position
         return cls(
-            track=track, limits=limits, wish=wish, lanes=lanes, window=begin.window if begin else 0,
-            index=begin.index if begin else 0, gates=deque([gates]), _waiting=[deque() for _ in lanes],
+            track=track, limits=limits, wish=wish, cutters=cutters, window=begin.window if begin else 0,
+            index=begin.index if begin else 0, gates=deque([gates]), _waiting=[deque() for _ in cutters],
         )  # fmt: skip
 
     @property
@@ -115,13 +115,14 @@ class _Portion:
 
     def add(self, window: bytes) -> None:
         """Take the next window and keep the clips that it completes, unless the portion is full before."""
-        parts = (separated if len(self.lanes) > 1 else mixed)(window, self.track.channels)
-        silence = self.limits.silence_dbfs
-        gates = tuple(next_gate(gate, part.levels, silence) for gate, part in zip(self.gates[-1], parts, strict=True))
-        for lane, waiting, part, gate in zip(self.lanes, self._waiting, parts, gates, strict=True):
-            loud = border(gate, silence)
-            sound = bytes(level > loud for level in part.levels)
-            waiting.extend(lane.add(self.window, part.pcm, part.levels, sound))
+        split = separated if len(self.cutters) > 1 else mixed
+        channels, silence = split(window, self.track.channels), self.limits.silence_dbfs
+        gates = tuple(
+            next_gate(gate, each.levels, silence) for gate, each in zip(self.gates[-1], channels, strict=True)
+        )
+        for cutter, waiting, each, gate in zip(self.cutters, self._waiting, channels, gates, strict=True):
+            sound = sound_steps(each.levels, gate, silence)
+            waiting.extend(cutter.add(self.window, each.pcm, each.levels, sound))
         self.window += 1
         self.gates.append(gates)
         self._keep(is_end=False)
@@ -129,8 +130,8 @@ class _Portion:
 
     def finish(self) -> None:
         """Keep what is left."""
-        for lane, waiting in zip(self.lanes, self._waiting, strict=True):
-            waiting.extend(lane.finish())
+        for cutter, waiting in zip(self.cutters, self._waiting, strict=True):
+            waiting.extend(cutter.finish())
         self._keep(is_end=True)
 
     def _keep(self, *, is_end: bool) -> None:
@@ -149,8 +150,8 @@ class _Portion:
             return None
         first = min(ready, key=lambda waiting: (waiting[0].start_steps, waiting[0].channel or 0))
         start = first[0].start_steps
-        idle = (lane for lane, waiting in zip(self.lanes, self._waiting, strict=True) if not waiting)
-        return first if is_end or all(lane.next_start_steps > start for lane in idle) else None
+        idle = (cutter for cutter, waiting in zip(self.cutters, self._waiting, strict=True) if not waiting)
+        return first if is_end or all(cutter.next_start_steps > start for cutter in idle) else None
 
     def _clip(self, cut: CutClip) -> Clip:
         if self.index >= self.limits.max_clips:
@@ -172,25 +173,25 @@ class _Portion:
         )
 
     def _position(self) -> Position:
-        lanes = tuple(self._positions())
+        cutters = tuple(self._positions())
         for cut in (cut for waiting in self._waiting for cut in waiting):
             cut.path.unlink()  # the next portion makes it again
-        window = self._first_window(lanes)
+        window = self._first_window(cutters)
         return Position(
-            place=self.track.place_for(window * WINDOW_SAMPLES),
+            checkpoint=self.track.checkpoint_for(window * WINDOW_SAMPLES),
             window=window,
             index=self.index,
             degraded=self.track.degraded,
             gates=self.gates[window - self.window - 1],
-            lanes=lanes,
+            cutters=cutters,
         )
 
-    def _positions(self) -> Iterator[LanePosition]:
-        for lane, waiting in zip(self.lanes, self._waiting, strict=True):
-            yield waiting[0].before if waiting else lane.position
+    def _positions(self) -> Iterator[CutterPosition]:
+        for cutter, waiting in zip(self.cutters, self._waiting, strict=True):
+            yield waiting[0].before if waiting else cutter.position
 
-    def _first_window(self, lanes: tuple[LanePosition, ...]) -> int:
-        return min(self.window, *(lane.origin_steps // WINDOW_STEPS for lane in lanes))
+    def _first_window(self, positions: tuple[CutterPosition, ...]) -> int:
+        return min(self.window, *(position.origin_steps // WINDOW_STEPS for position in positions))
 
     def _forget(self) -> None:
         window = self._first_window(tuple(self._positions()))

@@ -1,0 +1,243 @@
+"""Asking about the clips of one job: recall what is paid for, ask, check, and mend what cannot be believed.
+
+A bad answer is met with a bounded remedy within the attempt (`tasks.remedies`): asked again in another way, or the clip
+cut in two. Every call is booked and every answer stored before the next step; that a clip was cut is stored as well, so
+that an attempt after a crash asks for the parts that are missing and for nothing else.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gemini.question import Call, Question
+from models.failures import Failure, FailureError, Nature
+from models.moves import AnswerRecord, Record
+from models.store.answers import StoredAnswer, WantedAnswer
+from tasks.base import Answer, Clip, Doubt, Preparation, Verdict, hash_clip
+from tasks.remedies import Remedy, Take, given_up, remedy_for
+from worker.booking import call_record
+from worker.containment import contained
+from worker.work import Tools, Work
+
+_WAS_SPLIT = "split"
+_DOUBTED = "doubted"
+
+
+def _split_marker(doubted: Answer | None) -> Answer:
+    """Stands in the store for the answer of a clip whose parts have answers of their own."""
+    return {_WAS_SPLIT: True, _DOUBTED: doubted}
+
+
+@dataclass(kw_only=True, slots=True)
+class _Course:
+    """How the asking about one clip and its parts has gone so far."""
+
+    calls: int = 0
+    doubted: dict[str, Answer] = field(default_factory=dict)
+    """Paid answers in doubt, by the key of clip or part: they stand if nothing better comes."""
+
+
+async def recall(work: Work, clips: Sequence[Clip], tools: Tools) -> Mapping[str, StoredAnswer]:
+    """The paid answers that an earlier attempt (or job) left behind, by the clip's key."""
+    if work.job.claim == 1 and (work.has_one_clip or not work.job.reuse):
+        return {}
+    wanted = [
+        WantedAnswer(
+            owner=work.job.owner, clip_hash=hash_clip(work.question_hash, clip),
+            job_id=None if work.job.reuse else work.job.id,
+        )
+        for clip in clips
+    ]  # fmt: skip
+    found = await asyncio.gather(*(tools.answers.ask(answer) for answer in wanted))
+    return {clip.key: stored for clip, stored in zip(clips, found, strict=True) if stored is not None}
+
+
+async def settle(work: Work, clip: Clip, stored: StoredAnswer | None, tools: Tools) -> None:
+    """See to it that the clip has its answer or its failure on the work; its file is removed."""
+    await _settle(work, clip, stored, _Course(), tools)
+
+
+async def _settle(work: Work, clip: Clip, stored: StoredAnswer | None, course: _Course, tools: Tools) -> None:
+    step: Take | Remedy | None = Take() if stored is None else _recalled(work, clip, stored, course)
+    while isinstance(step, Take):
+        step = await _take(work, clip, step, course, tools)
+    if step is Remedy.SPLIT:
+        await _settle_parts(work, clip, course, tools)
+    if clip.path is not None:
+        await asyncio.to_thread(Path(clip.path).unlink, missing_ok=True)
+
+
+def _recalled(work: Work, clip: Clip, stored: StoredAnswer, course: _Course) -> Remedy | None:
+    """Take over what an earlier attempt left: an answer, or that the clip has to be cut (SPLIT)."""
+    work.model_version = stored.model_version
+    if _WAS_SPLIT not in stored.answer:
+        work.answers[clip.key] = stored.answer
+        return None
+    if stored.answer.get(_DOUBTED) is not None:
+        course.doubted[clip.key] = stored.answer[_DOUBTED]
+    return Remedy.SPLIT
+
+
+async def _settle_parts(work: Work, clip: Clip, course: _Course, tools: Tools) -> None:
+    """Cut the clip in two and see to each part."""
+    _let_go(work, tools)
+    try:
+        parts = await _parts(work, clip, tools)
+    except FailureError as error:
+        work.failures[clip.key] = error.failure
+        return
+    work.put_in_place_of(clip, parts)
+    stored = await recall(work, parts, tools)
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(_settle(work, part, stored.get(part.key), course, tools))
+    _fall_back(work, clip, course)
+
+
+def _fall_back(work: Work, clip: Clip, course: _Course) -> None:
+    """Where a part failed for good, an answer of the whole clip that was only in doubt is better than a hole."""
+    doubted = course.doubted.get(clip.key)
+    parts = [part for part in work.clips if part.index == clip.index]
+    lost = [why for part in parts if (why := work.failures.get(part.key)) and why.nature is Nature.PERMANENT]
+    if doubted is None or not lost:
+        return
+    work.put_in_place_of(parts[0], (clip,))
+    for part in parts:
+        work.leave_out(part)
+    work.answers[clip.key] = doubted
+
+
+async def _parts(work: Work, clip: Clip, tools: Tools) -> tuple[Clip, ...]:
+    how = Preparation(limits=tools.limits, options=work.options, model=work.job.model)
+    splitting = tools.sandbox.submit(
+        work.kind.split or _unsplittable, str(clip.path), str(work.folder or ""), how, clip,
+        timeout_seconds=tools.settings.decoder_timeout_seconds,
+    )  # fmt: skip
+    parts: tuple[Clip, ...] = await asyncio.wrap_future(splitting)
+    return parts
+
+
+def _unsplittable(*_: object) -> tuple[Clip, ...]:
+    raise AssertionError("only a kind that can split asks for it")
+
+
+async def _take(work: Work, clip: Clip, take: Take, course: _Course, tools: Tools) -> Take | Remedy | None:
+    """One call about the clip, stored; what to do next, or None where its answer or failure is noted on the work."""
+    is_only = work.has_one_clip
+    if not work.holds_slot:
+        await tools.calls_in_flight.acquire()
+        work.holds_slot = is_only
+    try:
+        stopped = tools.why_no_call_of(work.job.lane)
+        if stopped is not None:
+            _end(work, clip, stopped, course)
+            return None
+        try:
+            call = await _ask(work, clip, take, tools)
+        except FailureError as error:
+            work.failures[clip.key] = error.failure
+            return None
+        step = _judge(work, clip, take, call, course)
+        if step is not None or not is_only:  # the only answer is stored together with the end of the job
+            await _store(work, tools)
+        await _tell_lane(work, call.failure, tools)
+        return step
+    finally:
+        if not is_only:
+            tools.calls_in_flight.release()
+
+
+def _judge(work: Work, clip: Clip, take: Take, call: Call, course: _Course) -> Take | Remedy | None:
+    """Book the call; note its answer, or its failure where nothing more can be done about it."""
+    course.calls += 1
+    verdict = call.failure or _check(work, clip, call)
+    why = verdict.why if isinstance(verdict, Doubt) else verdict if isinstance(verdict, Failure) else None
+    answer = verdict.answer if isinstance(verdict, Doubt) else None if isinstance(verdict, Failure) else verdict
+    work.calls.append(call_record(clip, call, why))
+    if why is None and answer is not None:
+        _stands(work, clip, answer, call.model_version)
+        return None
+    assert why is not None
+    if answer is not None:
+        course.doubted[clip.key] = answer
+    can_split = work.kind.split is not None and not (answer is not None and clip.part)
+    step = remedy_for(why, clip, take, calls=course.calls, can_split=can_split)
+    if step is None:
+        _end(work, clip, why, course)
+    elif step is Remedy.SPLIT:
+        _keep(work, clip, _split_marker(course.doubted.get(clip.key)), call.model_version)
+    else:
+        work.in_vain[clip.key] = why
+    return step
+
+
+def _end(work: Work, clip: Clip, why: Failure, course: _Course) -> None:
+    """Nothing more is asked now: an answer in doubt stands, or it is a failure. What interrupts us decides nothing."""
+    doubted = course.doubted.get(clip.key)
+    if doubted is not None and why.nature is not Nature.INTERRUPTED:
+        _stands(work, clip, doubted, None)
+    else:
+        work.failures[clip.key] = given_up(why, calls=course.calls)
+
+
+def _stands(work: Work, clip: Clip, answer: Answer, model_version: str | None) -> None:
+    work.answers[clip.key] = answer
+    work.model_version = model_version or work.model_version or work.job.model
+    _keep(work, clip, answer, model_version)
+
+
+def _keep(work: Work, clip: Clip, answer: Answer, model_version: str | None) -> None:
+    clip_hash = hash_clip(work.question_hash, clip)
+    work.unstored.append(AnswerRecord(clip_hash=clip_hash, model_version=model_version, answer=answer))
+
+
+async def tell_progress(work: Work, tools: Tools) -> None:
+    """How many clips there are, and how long the recording is, before the first of them is answered."""
+    await asyncio.shield(tools.records.ask(Record(job=work.job, progress=work.progress())))
+
+
+async def _store(work: Work, tools: Tools) -> None:
+    calls, work.calls = tuple(work.calls), []
+    answers, work.unstored = tuple(work.unstored), []
+    record = Record(job=work.job, calls=calls, answers=answers, progress=work.progress())
+    await asyncio.shield(tools.records.ask(record))
+
+
+async def _tell_lane(work: Work, why: Failure | None, tools: Tools) -> None:
+    """What is wrong with the lane is wrong for all, also where this clip does with the answer that it had before."""
+    if why is None:
+        return
+    pause_seconds = tools.lanes.note(work.job.lane, why)
+    if pause_seconds is not None:
+        await asyncio.to_thread(tools.lanes.publish, work.job.lane, why, pause_seconds)
+
+
+def _let_go(work: Work, tools: Tools) -> None:
+    """The job has several calls from now on, each with a place of its own."""
+    if work.holds_slot:
+        work.holds_slot = False
+        tools.calls_in_flight.release()
+
+
+async def _ask(work: Work, clip: Clip, take: Take, tools: Tools) -> Call:
+    question = take.of(_question(work, clip, tools))
+    work.calling += 1
+    try:
+        return await tools.gemini.ask(question)
+    finally:
+        work.calling -= 1
+
+
+def _question(work: Work, clip: Clip, tools: Tools) -> Question:
+    asked = contained(work.kind.ask, clip, work.options, work.job.model)
+    labels = {"job": work.job.id, "clip": clip.key}
+    return replace(asked, labels=labels, timeout_seconds=tools.settings.call_timeout_seconds)
+
+
+def _check(work: Work, clip: Clip, call: Call) -> Verdict:
+    """The kind's verdict on a paid call, which is booked whatever becomes of the verdict."""
+    try:
+        return contained(work.kind.check, clip, call, work.options)
+    except FailureError as error:
+        return error.failure
