@@ -22,8 +22,8 @@ MINUTE = 60.0
 @pytest.mark.parametrize(
     ("minutes", "pauses", "clip_seconds"),
     [
-        (5, True, 60),
-        (5, False, 60),
+        (4, True, 60),
+        (4, False, 60),
         pytest.param(180, True, 600, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
         pytest.param(60, False, 600, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],

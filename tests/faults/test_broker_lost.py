@@ -151,6 +151,7 @@ def test_f2_workers_that_have_never_seen_the_broker_do_all_the_work_and_leave(
     assert found.states == {"succeeded": JOBS + 20}
 
 
+@pytest.mark.long
 def test_f3_while_the_broker_is_frozen_work_goes_on_and_afterwards_messages_are_taken(
     server: Cluster, redis: RedisServer, redis_url: str, pictures: Sequence[Path]
 ) -> None:
@@ -220,6 +221,7 @@ def test_f4_a_worker_that_starts_while_the_broker_takes_no_writes_works_and_late
         assert server.audit().states == {"succeeded": JOBS + 4}
 
 
+@pytest.mark.long
 def test_f4_a_broker_that_throws_keys_away_loses_no_job_and_both_worker_and_doctor_say_so(
     deployment: Deployment, own_redis: RedisServer
 ) -> None:

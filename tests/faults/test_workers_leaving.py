@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.people import make_recordings
 from tests.faults.books import query
 from tests.faults.cluster import Cluster
@@ -46,6 +48,7 @@ def test_f12_what_a_worker_gives_back_with_200_calls_in_flight_is_another_s_at_o
         assert server.audit().states == {"succeeded": 300}
 
 
+@pytest.mark.long
 def test_f12_a_worker_that_is_told_to_leave_as_soon_as_it_works_leaves_in_good_order(server: Cluster) -> None:
     server.gemini.set_faults([SLOW])
     server.submit(40)
@@ -60,6 +63,7 @@ def test_f12_a_worker_that_is_told_to_leave_as_soon_as_it_works_leaves_in_good_o
     assert (found.states, found.paid) == ({"succeeded": 40}, 40)
 
 
+@pytest.mark.long
 def test_f12_jobs_that_are_announced_while_the_last_worker_leaves_stay_queued_for_the_next(server: Cluster) -> None:
     server.gemini.set_faults([{"match": {}, "fault": {"kind": "late", "seconds": 3.0}}])
     (leaving,) = server.start(1)
@@ -104,6 +108,7 @@ def test_f13_recordings_are_left_for_the_worker_that_knows_them_and_spend_no_att
     assert server.audit().states == {"succeeded": 24}
 
 
+@pytest.mark.long
 def test_f13_workers_replaced_by_a_newer_version_one_by_one_lose_and_repeat_nothing(
     server: Cluster, tmp_path: Path
 ) -> None:

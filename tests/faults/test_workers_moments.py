@@ -73,6 +73,7 @@ def asked(cluster: Cluster) -> list[str]:
     return [job_id for job_id in jobs if job_id in cluster.accepted]
 
 
+@pytest.mark.long
 def test_f6_a_worker_killed_in_the_transaction_of_a_claim_has_claimed_nothing(server: Cluster, way: Proxy) -> None:
     tell_of_claims(server.database_url)
     with stopped_at(server, way, each(way, CLAIMED, "down")) as victim:
@@ -111,6 +112,7 @@ def tell_of_claims(url: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_f6_jobs_of_a_worker_killed_between_claim_and_work_run_again_and_cost_nothing(
     server: Cluster, way: Proxy
 ) -> None:

@@ -1,27 +1,16 @@
 """A whole worker and recordings in portions: prepared while their clips are asked about, on little disk, as one transcript."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from models.failures import FailureCode
 from models.store import reports
-from tests.services.embedded import Bench, migrated
-from tests.services.simulator import Simulator
+from tests.services.embedded import Bench
 from tests.services.speech import record_random
 
-
-@pytest.fixture
-def bench(tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
-    """A bench over SQLite: the store has no part in this."""
-    url = f"sqlite:///{tmp_path}/jobs.db"
-    database = migrated(url)
-    shared_gemini.set_faults()
-    yield Bench(database=database, database_url=url, gemini=shared_gemini, folder=tmp_path)
-    shared_gemini.set_faults()
-    database.close()
+pytestmark = pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
+"""The store has no part in this; the contracts hold it over both databases."""
 
 
 def test_words_that_a_cut_tears_apart_are_told_once_and_whole(bench: Bench) -> None:

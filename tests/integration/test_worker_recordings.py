@@ -1,9 +1,14 @@
 """A whole worker on recordings: each clip's answer is paid for once, and what cannot be had is named."""
 
+import pytest
+
 from models.failures import FailureCode
 from models.store import admin, reports
 from tests.services.embedded import Bench
 from tests.services.speech import record_random
+
+pytestmark = pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
+"""The store has no part in this; the contracts hold it over both databases."""
 
 SECONDS = 24.0
 """Three clips of at most ten seconds with an overlap, for there is no pause to cut in."""

@@ -5,6 +5,9 @@ import pytest
 from models.store.submit import NewBatch, NewJob, submit
 from tests.services.embedded import Bench
 
+pytestmark = pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
+"""The store has no part in this; the contracts hold it over both databases."""
+
 
 @pytest.mark.parametrize("changes", [{"kind": "paint"}, {"options": {"brush": 3}}], ids=["kind", "option"])
 def test_a_job_that_only_a_newer_worker_knows_is_left_for_it(bench: Bench, changes: dict[str, object]) -> None:
