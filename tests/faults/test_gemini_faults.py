@@ -82,7 +82,8 @@ def test_f25_calls_that_hang_or_trickle_give_their_slots_back_and_the_worker_doe
         cluster.wait_for_calls(8, seconds=3.0)  # every slot is in use again
         cluster.wait_until_all_done(seconds=20.0)
         # A call begins before the server has all of it: on a busy machine by some tenths of a second.
-        assert all(TIMEOUT_SECONDS - 0.5 <= call["seconds"] <= TIMEOUT_SECONDS + 2 for call in stuck(cluster))
+        lasted = sorted(call["seconds"] for call in stuck(cluster))
+        assert [seconds for seconds in lasted if not TIMEOUT_SECONDS - 1 <= seconds <= TIMEOUT_SECONDS + 2] == []
         tried = {job["id"]: job["attempts"] for job in read_books(cluster.database_url).jobs}
         again = {call["labels"]["job"] for call in stuck(cluster)}
         assert {job_id for job_id, attempts in tried.items() if attempts == 2} == again
