@@ -27,6 +27,10 @@ def same_language(one: str, other: str | None) -> bool:
     return other is not None and _language(one) == _language(other)
 
 
-def _language(tag: str) -> str:
-    code = tag.replace("_", "-").partition("-")[0].strip().lower()
+def shortest_code(code: str) -> str:
+    """The two letters for a language that has them, whichever of its codes is given, in lower case; else the code."""
     return _FIRST.get(code, code)
+
+
+def _language(tag: str) -> str:
+    return shortest_code(tag.replace("_", "-").partition("-")[0].strip().lower())

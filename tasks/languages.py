@@ -8,19 +8,15 @@ from collections.abc import Mapping
 
 import regex
 
+from media.language_codes import shortest_code
+
 LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 """What a BCP 47 tag looks like."""
 
 _TAG = re.compile(LANGUAGE_TAG)
 _UNKNOWN = frozenset({"und", "zxx", "mul", "mis"})
-_ALIASES = {
-    "in": "id", "iw": "he", "ji": "yi", "no": "nb", "nor": "nb", "nob": "nb", "cmn": "zh", "tl": "fil",
-    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl",
-    "dut": "nl", "rus": "ru", "ukr": "uk", "pol": "pl", "ces": "cs", "cze": "cs", "swe": "sv", "dan": "da", "fin": "fi",
-    "tur": "tr", "ell": "el", "gre": "el", "heb": "he", "ara": "ar", "hin": "hi", "tha": "th", "vie": "vi", "kor": "ko",
-    "jpn": "ja", "zho": "zh", "chi": "zh",
-}  # fmt: skip
-"""One name for each language of those that have several (BCP 47 wants the shortest)."""
+_SAME_AS = {"no": "nb", "cmn": "zh", "tl": "fil"}
+"""What models call by either name: Norwegian, Mandarin, Tagalog."""
 _LETTERS: Mapping[str, str] = {
     script: letters
     for scripts, letters in (
@@ -63,7 +59,7 @@ def language_tag(said: str) -> str:
     if not _TAG.fullmatch(bare):
         return ""
     primary, *others = bare.lower().split("-")
-    return "" if primary in _UNKNOWN else "-".join((_ALIASES.get(primary, primary), *map(_cased, others)))
+    return "" if primary in _UNKNOWN else "-".join((_one_name(primary), *map(_cased, others)))
 
 
 def is_in_language(asked: str, declared: str, text: str) -> bool:
@@ -79,6 +75,12 @@ def _is_written_in(tag: str, text: str) -> bool:
     if letters is None or found == 0:
         return True
     return len(regex.findall(rf"[{letters}]", text)) >= _LEAST_SHARE * found
+
+
+def _one_name(primary: str) -> str:
+    """BCP 47 wants the shortest code of a language."""
+    code = shortest_code(primary)
+    return _SAME_AS.get(code, code)
 
 
 def _cased(part: str) -> str:
