@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from gemini.question import HeardPart, HeardWord, Usage
-from gemini.text import storable
+from gemini.text import UNSPACED, storable
 
 _MAX_DIGITS = 15  # more is no count of tokens
 _MOST_TOKENS = 10**12
 _MOST_SECONDS = 10**6
 _DURATION = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?s?")
-_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
-_BLANK_IN_UNSPACED = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
-"""Thai, Lao, Burmese, Khmer, Chinese and Japanese set no blanks between words."""
+_UNSPACED_OR_MARK = rf"[{UNSPACED}\u3000-\u303f\uff00-\uffef]"
+_BLANK_IN_UNSPACED = re.compile(f"(?<={_UNSPACED_OR_MARK}) (?={_UNSPACED_OR_MARK})")
 
 Json: TypeAlias = Mapping[str, object]
 

@@ -1,4 +1,7 @@
-"""Text that every store can keep."""
+"""Text that every store can keep; and the letters of scripts that set no blanks between words."""
+
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Thai, Lao, Burmese, Khmer, Japanese, Chinese, as the inside of a class of `re`."""
 
 
 def storable(text: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
+from gemini.text import UNSPACED
+
 SLACK_SECONDS = 1.0
 """How far a stamp may lie beyond the end of its clip, or before the stamp before it, and still be believed."""
 LEAST_SHARE_ON_SOUND = 0.5
@@ -25,12 +27,10 @@ Timing = Literal["gemini", "clip"]
 Stretches = Sequence[tuple[float, float]]
 """From and to, in seconds, in order."""
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-"""Thai, Lao, Burmese, Khmer, Japanese, Chinese: scripts that put no blanks between words."""
 _SENTENCE_END = re.compile(
     r"(?<![.!?\u2026])[.!?\u2026]+[\"'\u201d\u2019\u00bb)]*\s+|[\u3002\uff01\uff1f]+[\u300d\u300f]?"
 )
-_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_TOKEN = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
