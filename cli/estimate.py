@@ -1,7 +1,8 @@
 """What a run would come to, before anything is called: files, seconds, tokens, dollars. All of it is an estimate.
 
-Tokens: of pictures and of sound by the table of what models make use of (`gemini.abilities`); what the prompt and the answers need is from our own questions. Seconds
-are those that the files' headers say, read in decoding processes, since headers come from outside too.
+Tokens: of pictures and of sound by the table of what models make use of (`gemini.abilities`); what the prompt and the
+answers need is from our own questions. Seconds are those that the files' headers say, read in decoding processes, since
+headers come from outside too.
 """
 
 from collections import Counter
@@ -89,8 +90,9 @@ def said_seconds(path: str) -> float | None:
     """The length that a recording's header tells. Belongs into a decoding process. Raises FailureError."""
     from media.tracks import open_track
 
-    with closing(open_track(path).container) as container:
-        return None if container.duration is None else container.duration / 1_000_000
+    track = open_track(path)
+    with closing(track.container):
+        return track.said_seconds
 
 
 def _lengths(paths: Sequence[str], settings: Settings) -> list[float | None]:

@@ -1,8 +1,8 @@
 """The script of faults: which calls go wrong, and how.
 
 A script is a JSON list of rules; the first rule that fires decides. A rule counts the calls that meet its `model`,
-`media_sha256`, `label` and `text_contains` (and can be befallen by its fault, see below), and fires on those that its `nth`, `every` and `probability` choose
-(all of them where none is given), at most `times` times:
+`media_sha256`, `label` and `text_contains` (and can be befallen by its fault, see below), and fires on those that its
+`nth`, `every` and `probability` choose (all of them where none is given), at most `times` times:
 
     [{"match": {"nth": [1, 3]}, "fault": {"kind": "503"}},
      {"match": {"every": 10, "model": "gemini-3.8-flash"}, "fault": {"kind": "429_minute", "retry_after_seconds": 2}},
