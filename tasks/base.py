@@ -166,10 +166,13 @@ def hash_question(kind: Kind[Any], options: Options, *, model: str, media_sha256
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def hash_clip(question_hash: str, clip: Clip) -> str:
-    """SHA-256 over the job's question and the clip's channel and bounds, to the millisecond."""
+def hash_clip(question_hash: str, clip: Clip, *, in_doubt: bool = False) -> str:
+    """SHA-256 over the job's question and the clip's channel and bounds, to the millisecond.
+
+    An answer in doubt has a hash of its own, so that it stands in the way of no better one.
+    """
     channel = "" if clip.channel is None else f":{clip.channel}"
-    bounds = f"{question_hash}:{clip.start_seconds:.3f}:{clip.end_seconds:.3f}{channel}"
+    bounds = f"{question_hash}:{clip.start_seconds:.3f}:{clip.end_seconds:.3f}{channel}{':doubt' * in_doubt}"
     return hashlib.sha256(bounds.encode()).hexdigest()
 
 

@@ -1,13 +1,13 @@
 """Asking about the clips of one job: recall what is paid for, ask, check, and mend what cannot be believed.
 
 A bad answer is met with a bounded remedy within the attempt (`tasks.remedies`): asked again in another way, or the clip
-cut in two. Every call is booked and every answer stored before the next step; that a clip was cut is stored as well, so
-that an attempt after a crash asks for the parts that are missing and for nothing else.
+cut in two. Every call is booked and every answer stored before the next step. An answer in doubt is stored with what was
+to be asked next, and that a clip was cut is stored as well, so that an attempt after a crash goes on from there.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from gemini.question import Call, Question
@@ -22,11 +22,17 @@ from worker.work import Tools, Work
 
 _WAS_SPLIT = "split"
 _DOUBTED = "doubted"
+_NEXT = "next"
 
 
 def _split_marker(doubted: Answer | None) -> Answer:
     """Stands in the store for the answer of a clip whose parts have answers of their own."""
     return {_WAS_SPLIT: True, _DOUBTED: doubted}
+
+
+def _doubt_marker(doubted: Answer, take: Take) -> Answer:
+    """Stands in the store, beside the place of the answer, for one in doubt and what is asked next."""
+    return {_DOUBTED: doubted, _NEXT: asdict(take)}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,15 +48,13 @@ async def recall(work: Work, clips: Sequence[Clip], tools: Tools) -> Mapping[str
     """The paid answers that an earlier attempt (or job) left behind, by the clip's key."""
     if work.job.claim == 1 and (work.has_one_clip or not work.job.reuse):
         return {}
-    wanted = [
-        WantedAnswer(
-            owner=work.job.owner, clip_hash=hash_clip(work.question_hash, clip),
-            job_id=None if work.job.reuse else work.job.id,
-        )
-        for clip in clips
-    ]  # fmt: skip
+    job_id = None if work.job.reuse else work.job.id
+    keys = {  # doubts first: an answer of the same clip takes their place
+        hash_clip(work.question_hash, clip, in_doubt=in_doubt): clip.key for in_doubt in (True, False) for clip in clips
+    }
+    wanted = (WantedAnswer(owner=work.job.owner, clip_hash=clip_hash, job_id=job_id) for clip_hash in keys)
     found = await asyncio.gather(*(tools.answers.ask(answer) for answer in wanted))
-    return {clip.key: stored for clip, stored in zip(clips, found, strict=True) if stored is not None}
+    return {key: stored for key, stored in zip(keys.values(), found, strict=True) if stored is not None}
 
 
 async def settle(work: Work, clip: Clip, stored: StoredAnswer | None, tools: Tools) -> None:
@@ -68,15 +72,19 @@ async def _settle(work: Work, clip: Clip, stored: StoredAnswer | None, course: _
         await asyncio.to_thread(Path(clip.path).unlink, missing_ok=True)
 
 
-def _recalled(work: Work, clip: Clip, stored: StoredAnswer, course: _Course) -> Remedy | None:
-    """Take over what an earlier attempt left: an answer, or that the clip has to be cut (SPLIT)."""
+def _recalled(work: Work, clip: Clip, stored: StoredAnswer, course: _Course) -> Take | Remedy | None:
+    """Take over what an earlier attempt left: an answer, what to ask next, or that the clip has to be cut (SPLIT)."""
     work.model_version = stored.model_version
-    if _WAS_SPLIT not in stored.answer:
-        work.answers[clip.key] = stored.answer
-        return None
     if stored.answer.get(_DOUBTED) is not None:
         course.doubted[clip.key] = stored.answer[_DOUBTED]
-    return Remedy.SPLIT
+    if _WAS_SPLIT in stored.answer:
+        return Remedy.SPLIT
+    if _NEXT not in stored.answer:
+        work.answers[clip.key] = stored.answer
+        return None
+    following = stored.answer[_NEXT]
+    course.calls += following["number"] - 1
+    return Take(**{**following, "remedy": Remedy(following["remedy"])})
 
 
 async def _settle_parts(work: Work, clip: Clip, course: _Course, tools: Tools) -> None:
@@ -165,10 +173,12 @@ def _judge(work: Work, clip: Clip, take: Take, call: Call, course: _Course) -> T
     step = remedy_for(why, clip, take, calls=course.calls, can_split=can_split)
     if step is None:
         _end(work, clip, why, course)
-    elif step is Remedy.SPLIT:
+    elif isinstance(step, Remedy):  # SPLIT: the others are ways to ask again
         _keep(work, clip, _split_marker(course.doubted.get(clip.key)), call.model_version)
     else:
         work.in_vain[clip.key] = why
+        if answer is not None:
+            _keep(work, clip, _doubt_marker(answer, step), call.model_version, in_doubt=True)
     return step
 
 
@@ -187,8 +197,8 @@ def _stands(work: Work, clip: Clip, answer: Answer, model_version: str | None) -
     _keep(work, clip, answer, model_version)
 
 
-def _keep(work: Work, clip: Clip, answer: Answer, model_version: str | None) -> None:
-    clip_hash = hash_clip(work.question_hash, clip)
+def _keep(work: Work, clip: Clip, answer: Answer, model_version: str | None, *, in_doubt: bool = False) -> None:
+    clip_hash = hash_clip(work.question_hash, clip, in_doubt=in_doubt)
     work.unstored.append(AnswerRecord(clip_hash=clip_hash, model_version=model_version, answer=answer))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from models.failures import FailureCode
 from models.store import admin, reports
-from tests.services.embedded import Bench
+from tests.services.embedded import Bench, eventually
 from tests.services.speech import record_random
 
 pytestmark = pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
@@ -121,3 +121,19 @@ def test_a_worker_that_leaves_after_a_clip_was_cut_asks_only_for_the_part_that_i
     assert job.output is not None
     assert (job.state, job.output["text"].split()) == ("succeeded", speech.text)
     assert bench.calls_by_clip(job_id) == {"0": 1, "0a": 1, "0b": 2}
+
+
+def test_an_answer_in_doubt_outlives_the_worker_that_paid_for_it(bench: Bench) -> None:
+    """It is in another language than was said; what was to be better hangs, and then is refused for good."""
+    speech = record_random(bench.folder / "talk.flac", 20.0)
+    (job_id,) = bench.submit([speech.path], "transcribe", options={"language": "en"})
+    french = {"match": {"nth": [1]}, "fault": {"kind": "wrong_language"}}
+    bench.gemini.set_faults([french, {"fault": {"kind": "hang"}}])
+    with bench.worker(clip_seconds=600.0) as worker:
+        eventually(lambda: len(reports.calls_of(bench.database, job_id)) == 1, "the first answer")
+        assert worker.close(grace_seconds=0.1)
+    bench.gemini.set_faults([{"fault": {"kind": "finish", "reason": "SAFETY"}}])
+    with bench.worker(clip_seconds=600.0):
+        (job,) = bench.wait_for([job_id], "succeeded", "failed", "partial")
+    assert job.output is not None
+    assert (job.state, job.output["language"]) == ("succeeded", "fr")
