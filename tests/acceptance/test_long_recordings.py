@@ -4,9 +4,9 @@ The speech is tones that stand for words, so that the simulator truly hears what
 decoded, cut, encoded, sent, answered and joined, the words must be those that were spoken.
 """
 
+import array
 from pathlib import Path
 
-import av
 import pytest
 
 from simulator.speech import Item, speak
@@ -14,6 +14,7 @@ from simulator.words import WORDS
 from tests.acceptance.people import person, read_jsonl
 from tests.services.simulator import simulator
 from tests.services.speech import record, record_random, word_errors, worst_time_error
+from tests.unit.media.sounds import interleaved, write_sound
 
 MOST_SECONDS_OFF = 0.3
 MINUTE = 60.0
@@ -106,18 +107,10 @@ def test_terms_are_spelt_as_they_are_given(tmp_path: Path) -> None:
 
 
 def test_a_voice_on_each_channel_is_a_transcript_of_two_on_one_clock(tmp_path: Path) -> None:
-    left = b"".join(speak([(0, "river"), (0, "stone"), 2.0, (0, "cloud"), 1.0]))
-    right = b"".join(speak([1.2, (1, "garden"), (1, "window"), 1.5, (1, "forest")])).ljust(len(left), b"\0")[
-        : len(left)
-    ]
-    samples = b"".join(left[at : at + 2] + right[at : at + 2] for at in range(0, len(left), 2))
-    with av.open(str(tmp_path / "call.wav"), "w") as out:
-        stream = out.add_stream("pcm_s16le", rate=16_000, layout="stereo")
-        frame = av.AudioFrame(format="s16", layout="stereo", samples=len(left) // 2)
-        frame.sample_rate, frame.pts = 16_000, 0
-        frame.planes[0].update(samples)
-        out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+    left = array.array("h", b"".join(speak([(0, "river"), (0, "stone"), 2.0, (0, "cloud"), 1.0])))
+    right = array.array("h", b"".join(speak([1.2, (1, "garden"), (1, "window"), 1.5, (1, "forest")])))
+    right.extend([0] * len(left))
+    write_sound(tmp_path / "call.wav", interleaved(left, right[: len(left)]), layout="stereo")
     with simulator() as gemini:
         ran = person(tmp_path, gemini).runs("run", "call.wav", "--out", "out.jsonl", "--channels", "separate")
         assert ran.returncode == 0, ran.stderr

@@ -243,4 +243,4 @@ def test_what_only_sounds_like_a_refusal_is_none(text: str) -> None:
 
 @given(st.text(max_size=500))
 def test_looking_for_a_refusal_never_fails(text: str) -> None:
-    assert refusal(text) is None or len(text) <= 500
+    refusal(text)

@@ -52,9 +52,7 @@ def _mirrored(file_format: str) -> Callable[[], bytes]:
 
 
 def _other_inks() -> bytes:
-    adobe = encoded(ImageChops.invert(_flat("CMYK", (0, 255, 255, 0))), "JPEG")
-    at = adobe.index(b"\xff\xee")
-    return adobe[:at] + adobe[at + 2 + int.from_bytes(adobe[at + 2 : at + 4], "big") :]
+    return pictures.without_adobe(encoded(ImageChops.invert(_flat("CMYK", (0, 255, 255, 0))), "JPEG"))
 
 
 def _pages() -> bytes:

@@ -210,3 +210,9 @@ def _profile(space: bytes, connection: bytes, tags: dict[bytes, bytes], name: st
     )
     illuminant = struct.pack(">3i", *(round(value * 65536) for value in (0.9642, 1, 0.8249)))
     return head + bytes(68 - len(head)) + illuminant + bytes(48) + table + payload
+
+
+def without_adobe(data: bytes) -> bytes:
+    """The JPEG without the segment by which Adobe says how colours are stored."""
+    at = data.index(b"\xff\xee")
+    return data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]

@@ -21,25 +21,23 @@ from tests.unit.media.sounds import (
     write_tracks,
 )
 
-SECONDS = 2
+SECONDS = 4
 
 READ = "is read to its end"
 _CUT = "what decodes is kept, and the result is marked degraded"
 
 
-def _coded(
-    container: str, codec: str, rate: int, layout: str = "mono", seconds: int = SECONDS, **options: str
-) -> Callable[[Path], Path]:
+def _coded(container: str, codec: str, rate: int, layout: str = "mono", **options: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         channels = {"mono": 1, "stereo": 2, "5.1": 6, "7.1": 8}[layout]
-        sound = interleaved(*[speech(seconds, rate=rate)] * channels)
+        sound = interleaved(*[speech(SECONDS, rate=rate)] * channels)
         track = SoundTrack(samples=sound, codec=codec, rate=rate, layout=layout)
         return write_tracks(folder / "a.bin", container, track, options=options)
 
     return make
 
 
-_CODED: tuple[tuple[str, Callable[[Path], Path]], ...] = (
+CODED: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("WAV, 8-bit", _coded("wav", "pcm_u8", 8_000)),
     ("WAV, 16-bit", _coded("wav", "pcm_s16le", 44_100, "stereo")),
     ("WAV, 24-bit", _coded("wav", "pcm_s24le", 96_000)),
@@ -120,7 +118,7 @@ def _changed(
     container: str, codec: str, rate: int, change: Callable[[bytes], bytes], **options: str
 ) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        path = _coded(container, codec, rate, seconds=2 * SECONDS, **options)(folder)
+        path = _coded(container, codec, rate, **options)(folder)
         path.write_bytes(change(path.read_bytes()))
         return path
 
@@ -211,7 +209,7 @@ _LYING: tuple[tuple[str, str, Callable[[Path], Path], FailureCode | None], ...] 
 )  # fmt: skip
 
 INPUTS: tuple[Input, ...] = (
-    *(Input(name=name, says=READ, make=make, ends=None) for name, make in _CODED),
+    *(Input(name=name, says=READ, make=make, ends=None) for name, make in CODED),
     *(Input(name=name, says=says, make=make, ends=ends) for name, says, make, ends in _LYING),
     Input(name="Silence", says="ends at once as speechless, with no call", make=_pcm(silence(30)), ends=None),
     Input(name="Steady noise of -60 dBFS", says="ends at once as speechless, with no call", make=_pcm(noise(30, dbfs=-60)), ends=None),

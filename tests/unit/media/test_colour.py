@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms
 
 from tests.unit.media import pictures
-from tests.unit.media.pictures import ADOBE_RGB, D65_IN_D50, DISPLAY_P3, encoded, is_close, png, scene
+from tests.unit.media.pictures import ADOBE_RGB, D65_IN_D50, DISPLAY_P3, encoded, is_close, png, scene, without_adobe
 from tests.unit.media.preparing import looks_like_scene, middle, opened, prepared
 
 RED_INKS = (0, 255, 255, 0)
@@ -17,11 +17,6 @@ STORED = (60, 200, 90)
 
 def flat(mode: str, colour: float | tuple[int, ...], side: int = 40) -> Image.Image:
     return Image.new(mode, (side, side), colour)
-
-
-def without_adobe(data: bytes) -> bytes:
-    at = data.index(b"\xff\xee")
-    return data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
 
 
 def meant(stored: Sequence[int], primaries: Sequence[Sequence[float]], gamma: float) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from tests.unit.media.pictures import (
     stored,
     tiff,
 )
-from tests.unit.media.preparing import looks_like_scene, opened, prepared
+from tests.unit.media.preparing import all_opened, looks_like_scene, opened, prepared
 from tests.unit.media.samples import EXAMPLES
 
 ORIENTATIONS = range(1, 9)
@@ -76,8 +76,9 @@ def test_each_page_of_a_tiff_is_turned_by_its_own_orientation(tmp_path: Path) ->
     data = tiff(*pages).ljust(400, b"\0") + bytes((255, 255, 0, 0)) * 2
     picture = prepared(tmp_path, data)
     assert (picture.width, picture.height) == (4, 2)
-    first, second = (picture.data, *picture.more)
-    assert first != second
+    first, second = (image.convert("L") for image in all_opened(picture))
+    assert (first.size, first.tobytes()) == ((4, 2), bytes((255, 255, 0, 0)) * 2)
+    assert (second.size, second.tobytes()) == ((2, 4), bytes((255,)) * 4 + bytes(4))
 
 
 def test_example_photo_of_a_phone_is_upright(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import random
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -37,11 +38,23 @@ def prepared(path: Path, wish: SoundWish = SoundWish()) -> Recording:  # noqa: B
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Path:
-    """A pipe: whoever opens it to read waits for ever, and the test with it."""
+def canary(tmp_path: Path) -> Iterator[Path]:
+    """A pipe that tells afterwards whether anybody opened it to read."""
     path = tmp_path / "canary.mov"
     os.mkfifo(path)
-    return path
+    opened = threading.Event()
+
+    def watch() -> None:
+        with path.open("wb"):  # waits for a reader
+            opened.set()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    yield path
+    was_opened = opened.is_set()
+    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))  # lets the watcher end
+    watcher.join()
+    assert not was_opened
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """An answer in another language than the one asked for is known by what it says it is, or by its letters."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,7 @@ def test_a_language_is_told_by_its_tag_or_not_at_all(said: str, tag: str) -> Non
 def test_whatever_is_said_becomes_a_tag_or_nothing(said: str) -> None:
     tag = language_tag(said)
     assert tag == language_tag(tag)
+    assert not tag or re.fullmatch("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Joins lose no word and double none, and times stay on the recording's clock: examples and properties."""
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.segment import Segment, believable
-from tasks.stitch import MOST_WORDS, ClipAnswer, stitch
+from tasks.stitch import ClipAnswer, stitch
 
 WORD_SECONDS = 0.3
 OVERLAP_SECONDS = 8.0
@@ -276,7 +277,9 @@ def test_the_order_of_lines_survives_a_join() -> None:
 def test_a_flood_of_words_in_an_overlap_takes_no_flood_of_time() -> None:
     flood = [line(12, 20, " ".join(RARE * 100))]
     right = [line(0, 8, " ".join(reversed(RARE * 100)))]
-    assert len(plain_words(stitch(two_clips(flood, right)))) > MOST_WORDS
+    began = time.process_time()
+    assert len(plain_words(stitch(two_clips(flood, right)))) > 1_000
+    assert time.process_time() - began < 2.0
 
 
 def test_an_empty_recording_is_an_empty_transcript() -> None:

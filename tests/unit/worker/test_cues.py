@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from worker.cue_lines import LINE_COLUMNS, MAX_LINES, WIDE_LINE_COLUMNS, atoms_of, columns
-from worker.cues import GAP_MS, LABEL_COLUMNS, LEAST_MS, LINGER_MS, MAX_MS, MIN_MS, Cue, cues_of
+from worker.cue_lines import LINE_COLUMNS, MAX_LINES, atoms_of, columns
+from worker.cues import Cue, cues_of
 
 WORDS = st.sampled_from(
     ["a", "the", "and", "house,", "Yes.", "extraordinarily", "x" * 100, "क्षत्रिय", "e\u0301té", "👨\u200d👩\u200d👧", "…", "«oui\u00a0!»",
@@ -75,8 +75,8 @@ def test_whatever_the_times_no_word_is_lost_and_no_limit_is_passed(segments: lis
     for cue in cues:
         assert 1 <= len(cue.lines) <= MAX_LINES
         assert all(line and columns(line) <= LINE_COLUMNS for line in cue.lines)
-        assert LEAST_MS <= cue.end_ms - cue.start_ms <= MAX_MS
-    assert all(after.start_ms - before.end_ms >= GAP_MS for before, after in pairwise(cues))
+        assert 42 <= cue.end_ms - cue.start_ms <= 7_000
+    assert all(after.start_ms - before.end_ms >= 84 for before, after in pairwise(cues))
 
 
 @given(spoken_segments())
@@ -90,8 +90,8 @@ def test_what_is_said_in_turn_is_shown_in_order_when_it_is_said(segments: list[d
         while rest:
             cue = next(waiting)
             rest = rest.removeprefix(shown([cue]))
-            assert part["start"] * 1_000 - 1 <= cue.start_ms <= part["end"] * 1_000 + LINGER_MS
-            assert cue.end_ms <= max(part["end"] * 1_000 + LINGER_MS, cue.start_ms + MIN_MS) + 1
+            assert part["start"] * 1_000 - 1 <= cue.start_ms <= part["end"] * 1_000 + 1_500
+            assert cue.end_ms <= max(part["end"] * 1_000 + 1_500, cue.start_ms + 833) + 1
 
 
 @given(any_segments())
@@ -136,7 +136,7 @@ def test_text_that_nobody_can_say_so_fast_makes_use_of_the_silence_behind_it() -
     text = " ".join(["one word after the other"] * 8)
     cues = cues_of([segment(0, 1, text), segment(60, 61, "Next.")], named=False)
     assert cues[1].start_ms > 800
-    assert cues[-2].end_ms == 1_000 + LINGER_MS
+    assert cues[-2].end_ms == 2_500
 
 
 def test_words_say_when_each_cue_begins() -> None:
@@ -174,8 +174,8 @@ def test_a_short_word_stays_for_five_sixths_of_a_second_where_there_is_room_and_
     alone, close, last = cues_of(
         [segment(0, 0.2, "Yes."), segment(5, 5.2, "No."), segment(5.4, 9, "Perhaps.")], named=False
     )
-    assert alone.end_ms - alone.start_ms == MIN_MS
-    assert close.end_ms == last.start_ms - GAP_MS
+    assert alone.end_ms - alone.start_ms == 833
+    assert close.end_ms == last.start_ms - 84
 
 
 def test_a_cue_stays_until_it_can_be_read_if_nobody_else_speaks() -> None:
@@ -183,23 +183,23 @@ def test_a_cue_stays_until_it_can_be_read_if_nobody_else_speaks() -> None:
     free, hurried = segment(0, 4, text), segment(10, 14, text)
     first, second, _ = cues_of([free, hurried, segment(14.5, 16, "And so on.")], named=False)
     assert 82 / ((first.end_ms - first.start_ms) / 1_000) <= 17.1
-    assert second.end_ms == 14_500 - GAP_MS
+    assert second.end_ms == 14_416
 
 
 def test_a_few_words_in_a_long_silence_leave_the_screen_after_seven_seconds() -> None:
     (cue,) = cues_of([segment(20, 80, "Hello there")], named=False)
-    assert (cue.start_ms, cue.end_ms) == (20_000, 20_000 + MAX_MS)
+    assert (cue.start_ms, cue.end_ms) == (20_000, 27_000)
 
 
 def test_chinese_has_sixteen_characters_a_line() -> None:
     text = "今天天气很好,我们一起去公园散步吧。你觉得怎么样?我觉得这个主意非常好,因为我已经很久没有出门了。" * 3
     found = [line for cue in lines(segment(0, 60, text)) for line in cue]
-    assert max(map(columns, found)) <= WIDE_LINE_COLUMNS
+    assert max(map(columns, found)) <= 32
     assert "".join(found) == text
 
 
 def test_no_line_begins_with_what_closes_or_ends_with_what_opens() -> None:
-    atoms = atoms_of("「今天」,コーヒー(一)OK吗?", WIDE_LINE_COLUMNS)
+    atoms = atoms_of("「今天」,コーヒー(一)OK吗?", 32)
     assert [atom.text for atom in atoms] == ["「今", "天」,", "コー", "ヒー", "(一)OK", "吗?"]
 
 
@@ -215,7 +215,7 @@ def test_a_character_of_several_code_points_is_one_and_stays_whole() -> None:
     family = "👨\u200d👩\u200d👧"
     found = [line for cue in lines(segment(0, 40, family * 30)) for line in cue]
     assert [line.count(family) * len(family) for line in found] == [len(line) for line in found]
-    assert max(line.count(family) for line in found) == WIDE_LINE_COLUMNS // 2
+    assert max(line.count(family) for line in found) == 16
 
 
 def test_the_speaker_is_named_when_the_speaker_changes() -> None:
@@ -228,7 +228,7 @@ def test_a_long_name_is_cut_in_its_label_whatever_its_script() -> None:
         ((label, _),) = [
             line[0].split(": ") for line in lines(segment(0, 2, "Hi.", name), segment(3, 4, "Yes."), named=True)[:1]
         ]
-        assert 20 <= columns(label) <= LABEL_COLUMNS
+        assert 20 <= columns(label) <= 24
         assert label.endswith("…")
 
 

@@ -59,6 +59,18 @@ def test_who_leaves_holds_nothing_up(when: str) -> None:
     asyncio.run(scenario())
 
 
+def test_who_leaves_lets_those_behind_go_where_there_is_room_for_them() -> None:
+    async def scenario() -> None:
+        shelf = Shelf(100)
+        await shelf.take(40)
+        leaving, behind = (asyncio.create_task(shelf.take(size)) for size in (70, 60))
+        await settle()
+        leaving.cancel()
+        await asyncio.wait_for(behind, timeout=1)
+
+    asyncio.run(scenario())
+
+
 def test_a_part_of_a_larger_shelf_takes_room_on_both_and_waits_for_both() -> None:
     async def scenario() -> None:
         large = Shelf(100)
