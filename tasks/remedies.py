@@ -14,7 +14,7 @@ from models.failures import Failure, FailureCode, Nature
 from tasks.base import Clip
 
 MOST_CALLS = 8
-"""What one clip may cost in calls, its parts included."""
+"""After so many calls about a clip and its parts no more is begun. Those that parts have in flight then still count."""
 MOST_PARTS = 2
 """So many times a clip is cut further: ten minutes become parts of two and a half."""
 SHORTEST_SPLIT_SECONDS = 60.0
