@@ -16,6 +16,7 @@ from models.moves import AnswerRecord, Record
 from models.store.answers import StoredAnswer, WantedAnswer
 from tasks.base import Answer, Clip, Doubt, Preparation, Verdict, hash_clip
 from tasks.remedies import Remedy, Take, given_up, remedy_for
+from worker.admission import admit, dismiss
 from worker.booking import call_record
 from worker.containment import contained
 from worker.work import Tools, Work
@@ -65,7 +66,7 @@ async def settle(work: Work, clip: Clip, stored: StoredAnswer | None, tools: Too
 async def _settle(work: Work, clip: Clip, stored: StoredAnswer | None, course: _Course, tools: Tools) -> None:
     step: Take | Remedy | None = Take() if stored is None else _recalled(work, clip, stored, course)
     while isinstance(step, Take):
-        step = await _take(work, clip, step, course, tools)
+        step = await _take(work, _Turn(clip=clip, take=step, course=course), tools)
     if step is Remedy.SPLIT:
         await _settle_parts(work, clip, course, tools)
     if clip.path is not None:
@@ -130,39 +131,59 @@ def _unsplittable(*_: object) -> tuple[Clip, ...]:
     raise AssertionError("only a kind that can split asks for it")
 
 
-async def _take(work: Work, clip: Clip, take: Take, course: _Course, tools: Tools) -> Take | Remedy | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Turn:
+    """One call about a clip."""
+
+    clip: Clip
+    take: Take
+    course: _Course
+
+
+async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
     """One call about the clip, stored; what to do next, or None where its answer or failure is noted on the work."""
-    is_only = work.has_one_clip
-    if not work.holds_slot:
-        await tools.calls_in_flight.acquire()
-        work.holds_slot = is_only
     try:
-        stopped = tools.why_no_call_of(work.job.lane)
-        if stopped is not None:
-            _end(work, clip, stopped, course)
-            return None
+        question = turn.take.of(_question(work, turn.clip, tools))
+    except FailureError as error:
+        work.failures[turn.clip.key] = error.failure
+        return None
+    admitted = await admit(work, turn.clip, question, tools)
+    if isinstance(admitted, Failure):
+        _end(work, turn, admitted)
+        return None
+    is_only, call = work.has_one_clip, None
+    try:
+        if not work.holds_slot:
+            await tools.calls_in_flight.acquire()
+            work.holds_slot = is_only
         try:
-            call = await _ask(work, clip, take, tools)
-        except FailureError as error:
-            work.failures[clip.key] = error.failure
-            return None
-        step = _judge(work, clip, take, call, course)
-        if step is not None or not is_only:  # the only answer is stored together with the end of the job
-            await _store(work, tools)
-        await _tell_lane(work, call.failure, tools)
-        return step
+            stopped = tools.why_no_call_of(work.job.lane)
+            if stopped is not None:
+                _end(work, turn, stopped)
+                return None
+            call = await _ask(work, question, tools)
+            dismiss(work, admitted, call, tools)
+            step = _judge(work, turn, admitted.call_id, call)
+            if step is not None or not is_only:  # the only answer is stored together with the end of the job
+                await _store(work, tools)
+            await _tell_lane(work, call.failure, tools)
+            return step
+        finally:
+            if not is_only:
+                tools.calls_in_flight.release()
     finally:
-        if not is_only:
-            tools.calls_in_flight.release()
+        if call is None:
+            dismiss(work, admitted, None, tools)
 
 
-def _judge(work: Work, clip: Clip, take: Take, call: Call, course: _Course) -> Take | Remedy | None:
+def _judge(work: Work, turn: _Turn, call_id: str, call: Call) -> Take | Remedy | None:
     """Book the call; note its answer, or its failure where nothing more can be done about it."""
+    clip, course = turn.clip, turn.course
     course.calls += 1
     verdict = call.failure or _check(work, clip, call)
     why = verdict.why if isinstance(verdict, Doubt) else verdict if isinstance(verdict, Failure) else None
     answer = verdict.answer if isinstance(verdict, Doubt) else None if isinstance(verdict, Failure) else verdict
-    work.calls.append(call_record(clip, call, why))
+    work.calls.append(call_record(call_id, clip, call, why))
     if why is None and answer is not None:
         _stands(work, clip, answer, call.model_version)
         return None
@@ -170,9 +191,9 @@ def _judge(work: Work, clip: Clip, take: Take, call: Call, course: _Course) -> T
     if answer is not None:
         course.doubted[clip.key] = answer
     can_split = work.kind.split is not None and not (answer is not None and clip.part)
-    step = remedy_for(why, clip, take, calls=course.calls, can_split=can_split)
+    step = remedy_for(why, clip, turn.take, calls=course.calls, can_split=can_split)
     if step is None:
-        _end(work, clip, why, course)
+        _end(work, turn, why)
     elif isinstance(step, Remedy):  # SPLIT: the others are ways to ask again
         _keep(work, clip, _split_marker(course.doubted.get(clip.key)), call.model_version)
     else:
@@ -182,8 +203,9 @@ def _judge(work: Work, clip: Clip, take: Take, call: Call, course: _Course) -> T
     return step
 
 
-def _end(work: Work, clip: Clip, why: Failure, course: _Course) -> None:
+def _end(work: Work, turn: _Turn, why: Failure) -> None:
     """Nothing more is asked now: an answer in doubt stands, or it is a failure. What interrupts us decides nothing."""
+    clip, course = turn.clip, turn.course
     doubted = course.doubted.get(clip.key)
     if doubted is not None and why.nature is not Nature.INTERRUPTED:
         _stands(work, clip, doubted, None)
@@ -230,8 +252,7 @@ def _let_go(work: Work, tools: Tools) -> None:
         tools.calls_in_flight.release()
 
 
-async def _ask(work: Work, clip: Clip, take: Take, tools: Tools) -> Call:
-    question = take.of(_question(work, clip, tools))
+async def _ask(work: Work, question: Question, tools: Tools) -> Call:
     work.calling += 1
     try:
         return await tools.gemini.ask(question)

@@ -6,17 +6,16 @@ from decimal import Decimal
 from gemini.prices import cost_usd
 from gemini.question import Call, Usage
 from models.failures import Failure
-from models.ids import new_id
 from models.moves import CallRecord
 from tasks.base import Clip
 
 
-def call_record(clip: Clip, call: Call, why: Failure | None) -> CallRecord:
-    """The record of one call; `why` says why its answer cannot be used, if it cannot."""
+def call_record(call_id: str, clip: Clip, call: Call, why: Failure | None) -> CallRecord:
+    """The record of one call by its id; `why` says why its answer cannot be used, if it cannot."""
     used = call.usage or Usage()
     cost = _cost(call, used) if call.usage else None
     return CallRecord(
-        id=new_id("cal"), clip=clip.index, model=call.model, model_version=call.model_version,
+        id=call_id, clip=clip.index, model=call.model, model_version=call.model_version,
         http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id,
         failure=why,
         input_tokens=used.input_tokens, output_tokens=used.output_tokens, thinking_tokens=used.thinking_tokens,

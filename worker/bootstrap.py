@@ -32,10 +32,16 @@ from tasks.base import MediaLimits
 from worker.announcing import Announcer
 from worker.dispatch import Feeder
 from worker.execute import Runner
+from worker.forecast import Forecast
 from worker.heartbeat import Heartbeat
 from worker.housekeeping import Housekeeper
 from worker.lanes import Lanes
 from worker.loop import LoopThread
+from worker.quota.gate import Gate
+from worker.quota.guarded import GuardedStore, NoStore
+from worker.quota.stores import InProcessStore, RedisStore
+from worker.quota.terms import Limits, Store
+from worker.quota.today import Today
 from worker.record import answer_grouper, record_grouper, result_grouper
 from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
@@ -47,6 +53,10 @@ from worker.work import Tools
 log = structlog.get_logger(__name__)
 
 VERSION = version("mediascribe")
+
+SLACK_SECONDS = 30.0
+"""A call is given up after its time; what it reserved is void only a while later."""
+REDIS = ("redis://", "rediss://")
 
 AHEAD = 1.5
 """Jobs in hand for each call in flight, so that the next pictures are ready when a call ends."""
@@ -129,17 +139,24 @@ class Worker:
         self._scratch = make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
         self.lanes = Lanes(database)
+        self._today = Today(database, is_needed=lambda: self._settings.rpd is not None)
+        self._counts = make_store(self._settings, workers=lambda: self.feeder.workers)
+        self._gate_thread = None if self._settings.embedded else ThreadPoolExecutor(1, "mediascribe-quota")
+        self._gate = Gate(
+            self._counts, limits=lambda _: _limits(self._settings), today=self._today.of,
+            lease_seconds=self._settings.call_timeout_seconds + SLACK_SECONDS, executor=self._gate_thread,
+        )  # fmt: skip
         self.runner = self._make_runner(role)
         self.feeder = Feeder(
             database=database, runner=self.runner, worker_id=self.id, lease_seconds=self._settings.lease_seconds,
-            announcer=role.announcer, lanes=self.lanes, batch_id=role.batch_id, alone=role.alone,
+            announcer=role.announcer, lanes=self.lanes, gate=self._gate, batch_id=role.batch_id, alone=role.alone,
         )  # fmt: skip
         self._heartbeat = Heartbeat(
             database=open_database(self._settings.resolved_database_url(), pool_size=1),
             runner=self.runner, worker_id=self.id, lease_seconds=self._settings.lease_seconds,
         )  # fmt: skip
         self.housekeeper = Housekeeper(
-            database=database, feeder=self.feeder, lanes=self.lanes, wake=self._wake,
+            database=database, feeder=self.feeder, lanes=self.lanes, today=self._today, wake=self._wake,
             lease_seconds=self._settings.lease_seconds, isolation=None if role.alone else Isolation(database=database),
         )  # fmt: skip
 
@@ -180,6 +197,8 @@ class Worker:
         self._core.close()
         self._sandbox.close(kill=True)
         self._executor.shutdown(wait=recorded, cancel_futures=True)
+        if self._gate_thread is not None:
+            self._gate_thread.shutdown(wait=False, cancel_futures=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
         if recorded:
             self.feeder.leave()
@@ -208,6 +227,8 @@ class Worker:
             sandbox=self._sandbox,
             lanes=self.lanes,
             calls_in_flight=asyncio.Semaphore(self._settings.concurrency),
+            gate=self._gate,
+            forecast=Forecast(),
             why_no_call=runner.why_no_call,
             records=record_grouper(*shared, after=after_record),
             results=result_grouper(*shared),
@@ -215,6 +236,18 @@ class Worker:
             scratch=self._scratch,
             shelf=Shelf(self._settings.scratch_bytes),
         )
+
+
+def make_store(settings: Settings, *, workers: Callable[[], int]) -> Store:
+    """Where the limiter counts: in this process where there is only this one, else in Redis."""
+    if settings.embedded:
+        return InProcessStore()
+    url = settings.quota_url.get_secret_value() or settings.broker_url.get_secret_value()
+    return GuardedStore(RedisStore(url) if url.startswith(REDIS) else NoStore(), workers=workers)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(requests_per_minute=settings.rpm, input_tokens_per_minute=settings.tpm, requests_per_day=settings.rpd)
 
 
 def start_worker(loaded: LoadedSettings, database: Database, role: Role | None = None) -> Worker:

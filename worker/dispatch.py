@@ -20,6 +20,7 @@ from models.store.dispatch import Outlook
 from worker.announcing import Announcer, Announcing
 from worker.execute import Runner
 from worker.lanes import Lanes
+from worker.quota.gate import Gate
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,7 @@ class Feeder:
         lease_seconds: float,
         announcer: Announcer | None,
         lanes: Lanes,
+        gate: Gate,
         batch_id: str | None = None,
         alone: bool = False,
     ) -> None:
@@ -99,10 +101,13 @@ class Feeder:
         self._lease_seconds = lease_seconds
         self._announcing = announcing_by(announcer, database) if announcer else None
         self._lanes = lanes
+        self._gate = gate
         self._batch_id = batch_id
         self._alone = alone
         self._last_bundle = time.monotonic()
         self._trouble: str | None = None
+        self.workers = 1
+        """How many live, as far as the last look told."""
         self.due_in_seconds: float | None = None
         """When the last look found that the next waiting job is due."""
         self._kept: deque[str] = deque(maxlen=KEEP_AT_MOST)
@@ -141,12 +146,12 @@ class Feeder:
     def _announce_or_feed(self) -> int:
         if self._announcing is None:
             outlook = dispatch.look(self._database, alive_seconds=self._lease_seconds)
-            self.due_in_seconds = outlook.due_in_seconds
+            self.due_in_seconds, self.workers = outlook.due_in_seconds, outlook.workers
             if outlook.is_due:
                 dispatch.wake(self._database)
             return self._feed(lost_after_seconds=None) if outlook.is_due or outlook.is_free or self._alone else 0
         outlook = publish(self._database, self._announcing, alive_seconds=self._lease_seconds)
-        self.due_in_seconds = outlook.due_in_seconds
+        self.due_in_seconds, self.workers = outlook.due_in_seconds, outlook.workers
         trouble = self._announcing.trouble
         self._tell(trouble)
         is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS
@@ -163,12 +168,15 @@ class Feeder:
         self._trouble = trouble
 
     def _take_kept(self) -> int:
-        """Claim kept jobs while there is room."""
+        """Claim kept jobs while there is room; none is looked at twice."""
         taken = 0
         with self._keeping:
             self._drop_what_is_not_queued()
-            while self._kept and self._runner.free:
-                taken += self._runner.take(self._claim_kept, len(self._kept))
+            unseen = len(self._kept)
+            while unseen and (room := self._gate.room(min(unseen, self._runner.free))):
+                count = self._runner.take(self._claim_kept, room)
+                self._gate.note_taken(count)
+                taken, unseen = taken + count, unseen - room
         return taken
 
     def _drop_what_is_not_queued(self) -> None:
@@ -180,18 +188,26 @@ class Feeder:
         self._kept.extend(queued)
 
     def _claim_kept(self, room: int) -> list[ClaimedJob]:
+        """Those of crowded lanes stay kept."""
         ids = [self._kept.popleft() for _ in range(room)]
-        return dispatch.claim(
+        crowded = self._gate.crowded_lanes()
+        claimed = dispatch.claim(
             self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
-            not_lanes=self._lanes.paused_here(),
+            not_lanes=[*self._lanes.paused_here(), *crowded],
         )  # fmt: skip
+        if crowded:
+            mine = {job.id for job in claimed}
+            self._kept.extend(job_id for job_id in ids if job_id not in mine)
+        return claimed
 
     def _feed(self, *, lost_after_seconds: float | None) -> int:
-        return self._runner.take(
+        taken = self._runner.take(
             lambda room: dispatch.claim_next(
                 self._database, limit=room, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
                 batch_id=self._batch_id, announced_before_seconds=lost_after_seconds, alone=self._alone,
-                not_lanes=self._lanes.paused_here(),
+                not_lanes=[*self._lanes.paused_here(), *self._gate.crowded_lanes()],
             ),
-            self._runner.free,
+            self._gate.room(self._runner.free),
         )  # fmt: skip
+        self._gate.note_taken(taken)
+        return taken

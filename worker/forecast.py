@@ -31,19 +31,18 @@ class Forecast:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], _Seen] = {}
 
-    def input_tokens(self, kind: str, question: Question, clip: Clip) -> int:
-        """Input tokens of the call, as far as can be told before."""
-        seen = self._seen.get((kind, question.model))
-        return max(1, ceil(first_guess(question, clip) * (seen.ratio if seen else 1.0)))
+    def input_tokens(self, kind: str, model: str, guess: int) -> int:
+        """Input tokens of a call, as far as can be told before, from the first guess."""
+        seen = self._seen.get((kind, model))
+        return max(1, ceil(guess * (seen.ratio if seen else 1.0)))
 
-    def learn(self, kind: str, question: Question, clip: Clip, call: Call) -> None:
-        """The call came back: if it was counted, the next guesses are better."""
+    def learn(self, kind: str, model: str, guess: int, call: Call) -> None:
+        """The call came back: if its tokens were counted, the next guesses are better."""
         counted = call.usage.input_tokens if call.usage else 0
-        if not counted:
-            return
-        seen = self._seen.setdefault((kind, question.model), _Seen(ratio=1.0))
-        ratio = min(max(counted / first_guess(question, clip), NARROWEST), WIDEST)
-        seen.ratio += WEIGHT * (ratio - seen.ratio)
+        if counted:
+            seen = self._seen.setdefault((kind, model), _Seen())
+            ratio = min(max(counted / guess, NARROWEST), WIDEST)
+            seen.ratio += WEIGHT * (ratio - seen.ratio)
 
 
 def first_guess(question: Question, clip: Clip) -> int:

@@ -12,6 +12,7 @@ import structlog
 from models.database import Database, DatabaseConflictError, DatabaseNotReadyError, DatabaseUnavailableError
 from worker.dispatch import Feeder
 from worker.lanes import Lanes
+from worker.quota.today import Today
 from worker.sweep import Isolation, sweep
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,7 @@ class Housekeeper:
         database: Database,
         feeder: Feeder,
         lanes: Lanes,
+        today: Today,
         wake: threading.Event,
         lease_seconds: float,
         isolation: Isolation | None,
@@ -42,6 +44,7 @@ class Housekeeper:
         self._database = database
         self._feeder = feeder
         self._lanes = lanes
+        self._today = today
         self._wake = wake
         self._isolation = isolation
         self._sweep_seconds = max(0.5, min(SWEEP_SECONDS, lease_seconds / 4))
@@ -93,6 +96,7 @@ class Housekeeper:
         self._wake.clear()
         self._feeder.tick()
         self._lanes.refresh()
+        self._today.refresh()
         if time.monotonic() < self._next_sweep:
             return
         self._next_sweep = time.monotonic() + self._sweep_seconds * (0.5 + random.random() / 2)

@@ -51,6 +51,10 @@ class Settings(BaseModel):
     broker_url: SecretStr = Field(
         SecretStr(""), description="Celery broker (redis://… or amqp://…); empty: embedded, no broker."
     )
+    quota_url: SecretStr = Field(
+        SecretStr(""),
+        description="Redis that counts calls for all workers (redis://…); empty: the broker, if it is Redis.",
+    )
     celery_result_backend: SecretStr = Field(
         SecretStr(""), description="Where Celery producers look for results (redis://…); empty: nowhere."
     )
@@ -59,6 +63,15 @@ class Settings(BaseModel):
     )
     concurrency: Annotated[int, Field(ge=1, le=5_000)] = Field(
         64, description="Gemini calls in flight per process, at most."
+    )
+    rpm: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Requests a minute of each model, for all processes together; empty: as many as Gemini bears."
+    )
+    tpm: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Input tokens a minute of each model, for all processes together; empty: no limit of ours."
+    )
+    rpd: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Requests a day of each model; the day begins at midnight in California. Empty: no limit."
     )
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         4, description="Attempts a job has; waiting for quota, shutdowns and lost workers spend none."
@@ -128,6 +141,14 @@ class Settings(BaseModel):
         given = address.get_secret_value()
         if given and not re.match(r"(rediss?|amqps?|sentinel)://", given):
             raise ValueError("must be an address such as redis://host:6379/0 or amqp://host")
+        return address
+
+    @field_validator("quota_url")
+    @classmethod
+    def _check_quota_url(cls, address: SecretStr) -> SecretStr:
+        given = address.get_secret_value()
+        if given and not re.match(r"rediss?://", given):
+            raise ValueError("must be an address such as redis://host:6379/1")
         return address
 
     @model_validator(mode="after")

@@ -13,8 +13,10 @@ from models.failures import Failure
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Progress, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
+from worker.forecast import Forecast
 from worker.grouping import Grouper
 from worker.lanes import Lanes
+from worker.quota.gate import Gate
 from worker.settings import Settings
 from worker.shelf import Shelf
 
@@ -30,6 +32,9 @@ class Tools:
     lanes: Lanes
     calls_in_flight: asyncio.Semaphore
     """A call counts from its beginning until its answer is stored, so that a kill costs no more answers than this."""
+    gate: Gate
+    """Calls of a lane begin as the limiter allows."""
+    forecast: Forecast
     why_no_call: Callable[[], Failure | None]
     """Why no call may begin now: the worker leaves, its leases may have ended; None if one may."""
     records: Grouper[Record, bool]

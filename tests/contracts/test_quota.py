@@ -203,6 +203,16 @@ def test_a_lane_begins_with_few_calls_in_flight_and_doubles_them_while_all_is_we
     assert sizes == [20, 40, 80, 160]
 
 
+def test_calls_that_take_long_need_not_end_before_more_may_begin(bench: Bench) -> None:
+    sizes = [len(bench.begin(FREE))]
+    for _ in range(4):
+        bench.begin(FREE)
+        bench.now += terms.ROUND_SECONDS
+        sizes.append(len(bench.begin(FREE)))
+
+    assert sizes == [20, 20, 40, 80, 160]  # each time as many more as there were
+
+
 def test_a_lane_that_does_not_use_what_it_may_gets_no_more(bench: Bench) -> None:
     for _ in range(30):
         bench.end(bench.begin(5))
@@ -234,7 +244,8 @@ def test_nothing_begins_before_the_time_that_a_429_asks_for(bench: Bench) -> Non
     [(_, reply)] = bench.ask([1])
     bench.now += 7.0
 
-    assert (reply.reason, reply.wait_seconds) == (Reason.HELD, pytest.approx(7.0, abs=1e-3))
+    assert reply.reason is Reason.HELD
+    assert reply.wait_seconds == pytest.approx(7.0, abs=1e-3)
     assert len(bench.begin(1)) == 1
 
 
@@ -359,7 +370,9 @@ _TOLD = st.fixed_dictionaries({
 def test_redis_answers_as_one_process_does(redis_url: str, limits: Limits, told: list[dict[str, object]]) -> None:
     """The two forms of the rules say the same, whatever is told and asked."""
     local = Bench(make=lambda clock: InProcessStore(clock=clock), limits=limits)
-    shared = Bench(make=lambda clock: RedisStore(redis_url, prefix=f"same-{next(_NUMBERS)}", clock=clock), limits=limits)
+    shared = Bench(
+        make=lambda clock: RedisStore(redis_url, prefix=f"same-{next(_NUMBERS)}", clock=clock), limits=limits
+    )
     begun: list[str] = []
     for one in told:
         ended = [

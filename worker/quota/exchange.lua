@@ -21,7 +21,7 @@ local function counts(key, names)
 end
 
 local LANE = {'next_request', 'next_token', 'largest', 'largest_until', 'day_requests', 'in_flight', 'threshold', 'clean',
-  'was_saturated', 'cooldown_until', 'held_until', 'opened_at'}
+  'was_saturated', 'judged_at', 'cooldown_until', 'held_until', 'opened_at'}
 local FAMILY = {'window_start', 'good', 'bad', 'shut_times', 'shut_until', 'probe_until', 'opened_at'}
 local is_new = redis.call('EXISTS', KEYS[1]) == 0
 local lane, family = counts(KEYS[1], LANE), counts(KEYS[3], FAMILY)
@@ -71,7 +71,7 @@ local function count_for_lane(ended)
     if was_saturated then lane.was_saturated = 1 end
     if lane.clean >= lane.in_flight then grow() end
   elseif ended.outcome == 'failed' then
-    lane.clean, lane.was_saturated = 0, 0
+    lane.clean, lane.was_saturated, lane.judged_at = 0, 0, now
   elseif ended.outcome == 'throttled' then
     cut(ended.wait)
   end
@@ -102,6 +102,13 @@ if family.opened_at > lane.opened_at then
   lane.opened_at = family.opened_at
   lane.threshold = math.min(lane.threshold, lane.in_flight)
   lane.in_flight = math.min(lane.in_flight, rule.first_in_flight)
+end
+
+if held < rule.saturated * lane.in_flight or now < lane.cooldown_until or lane.in_flight >= lane.threshold then
+  lane.judged_at = now
+elseif now - lane.judged_at >= rule.round then
+  lane.was_saturated, lane.judged_at = 1, now
+  grow()
 end
 
 -- What would begin

@@ -31,6 +31,8 @@ LIMITED_SECONDS = 10.0
 AHEAD = 1.5
 """Calls that may stand in line of a limited lane, in relation to those that went through in `RECENT_SECONDS`."""
 LEAST_AHEAD = 2
+ON_THEIR_WAY_SECONDS = 0.5
+"""About as long as a job takes from its claim into the line."""
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -81,6 +83,8 @@ class Gate:
         self._executor = executor
         self._family = family
         self._lines: dict[str, _Line] = {}
+        self._taken: deque[tuple[float, int]] = deque()
+        """Jobs that were taken of late, and may not stand in line yet."""
 
     async def enter(self, lane: str, want: Want, *, patience_seconds: float) -> Reply:
         """Wait until the call may begin; where the reply has a reason, it may not, and none waited on its account.
@@ -120,12 +124,20 @@ class Gate:
     def room(self, free: int) -> int:
         """How many jobs to take of `free` slots: few, while a lane is limited and more of its jobs may come."""
         now = time.monotonic()
+        while self._taken and now - self._taken[0][0] > ON_THEIR_WAY_SECONDS:
+            self._taken.popleft()
+        coming = sum(count for _, count in self._taken)
         limited = (
-            max(1, line.ahead(now) - len(line.waiting))
+            line.ahead(now) - len(line.waiting) - coming
             for line in self._lines.copy().values()
             if line.limited_until > now and len(line.waiting) < line.ahead(now)
         )
-        return min(free, *limited, free)
+        return max(0, min((free, *limited)))
+
+    def note_taken(self, count: int) -> None:
+        """So many jobs were taken, and are on their way into the line. Called by the one thread that calls `room`."""
+        if count:
+            self._taken.append((time.monotonic(), count))
 
     # The lines
 

@@ -65,5 +65,15 @@ class GuardedStore:
         )
 
 
+class NoStore:
+    """There are no shared counts: a broker that is no Redis, and no other address."""
+
+    def exchange(self, asked: Exchange) -> list[Reply]:
+        """Raises QuotaStoreError."""
+        raise QuotaStoreError(
+            f"no Redis is set (MEDIASCRIBE_QUOTA_URL) to count the calls of {asked.lane} for all workers"
+        )
+
+
 def _portion(limit: int | None, part: float, *, least: int = 1) -> int | None:
     return None if limit is None else min(limit, max(least, int(limit * part)))

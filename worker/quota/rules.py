@@ -9,11 +9,13 @@ raises it waits for 61 s * (M - m) / (limit - m) first, for those before it have
 
 How many calls are in flight follows what the other side bears (after the controller of inspect_ai): doubled with every
 clean round until the first 429, then a twentieth more; a 429 cuts it once an episode; trouble of the other side (5xx) does
-not. After a long wait it begins anew with few, up to where it was cut.
+not. A 429 comes at once, so in the beginning a second without one counts as a clean round, too: calls that take a minute
+would need many minutes else. After a long wait it begins anew with few, up to where it was cut.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
 from worker.quota.terms import (
     COOLDOWN_SECONDS,
     CUT,
@@ -26,6 +28,7 @@ from worker.quota.terms import (
     LONGEST_SHUT_SECONDS,
     MINUTE_SECONDS,
     MOST_IN_FLIGHT,
+    ROUND_SECONDS,
     SATURATED,
     TROUBLE_TO_GOOD,
     TROUBLE_WINDOW_SECONDS,
@@ -61,6 +64,8 @@ class LaneCount:
     clean: int = 0
     """Good calls of this round."""
     was_saturated: bool = False
+    judged_at: float = 0.0
+    """Since when all is well and all that is allowed is made use of."""
     cooldown_until: float = 0.0
     held_until: float = 0.0
     opened_at: float = 0.0
@@ -95,6 +100,7 @@ def exchange(lane: LaneCount, family: FamilyCount, asked: Exchange, now: float) 
         lane.opened_at = family.opened_at
         lane.threshold = min(lane.threshold, lane.in_flight)
         lane.in_flight = min(lane.in_flight, FIRST_IN_FLIGHT)
+    _grow_by_time(lane, now)
     return _book_all(lane, family, asked, now)
 
 
@@ -109,9 +115,18 @@ def _count_for_lane(lane: LaneCount, ended: Settled, limits: Limits, now: float)
         if lane.clean >= lane.in_flight:
             _grow(lane)
     elif ended.outcome is Outcome.FAILED:
-        lane.clean, lane.was_saturated = 0, False
+        lane.clean, lane.was_saturated, lane.judged_at = 0, False, now
     elif ended.outcome is Outcome.THROTTLED:
         _cut(lane, ended.wait_seconds, now)
+
+
+def _grow_by_time(lane: LaneCount, now: float) -> None:
+    is_saturated = len(lane.held) >= SATURATED * lane.in_flight
+    if not is_saturated or now < lane.cooldown_until or lane.in_flight >= lane.threshold:
+        lane.judged_at = now
+    elif now - lane.judged_at >= ROUND_SECONDS:
+        lane.was_saturated, lane.judged_at = True, now
+        _grow(lane)
 
 
 def _grow(lane: LaneCount) -> None:
@@ -229,4 +244,6 @@ def _pay_tokens(lane: LaneCount, limits: Limits, tokens: int, begins: float) -> 
 
 def replies_of(rows: Sequence[Sequence[object]]) -> list[Reply]:
     """Replies as `exchange.lua` writes them: the wait in seconds, and the reason or nothing."""
-    return [Reply(wait_seconds=float(str(wait)), reason=Reason(str(reason)) if reason else None) for wait, reason in rows]
+    return [
+        Reply(wait_seconds=float(str(wait)), reason=Reason(str(reason)) if reason else None) for wait, reason in rows
+    ]

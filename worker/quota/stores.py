@@ -44,7 +44,9 @@ class InProcessStore:
 class RedisStore:
     """The counts in Redis, by one script on Redis's clock. Thread-safe."""
 
-    def __init__(self, url: str, *, prefix: str = "mediascribe:quota", clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, url: str, *, prefix: str = "mediascribe:quota", clock: Callable[[], float] | None = None
+    ) -> None:
         """`clock` is for tests: without it Redis's own counts."""
         self._redis: redis.Redis = redis.Redis.from_url(
             url, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS, socket_keepalive=True,
@@ -82,6 +84,7 @@ _RULE = {
     "cut": terms.CUT,
     "growth": terms.GROWTH,
     "saturated": terms.SATURATED,
+    "round": terms.ROUND_SECONDS,
     "cooldown": terms.COOLDOWN_SECONDS,
     "long_wait": terms.LONG_WAIT_SECONDS,
     "trouble_window": terms.TROUBLE_WINDOW_SECONDS,

@@ -17,6 +17,8 @@ CUT = 0.8
 GROWTH = 1.05
 SATURATED = 0.8
 """Only who makes use of what is allowed gets more."""
+ROUND_SECONDS = 1.0
+"""In the beginning a round is no longer than this: a 429 would have come by then."""
 COOLDOWN_SECONDS = 15.0
 """One cut in so long: the 429s that come meanwhile are of the same episode."""
 LONG_WAIT_SECONDS = 10.0

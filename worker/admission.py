@@ -1,0 +1,95 @@
+"""Letting a call begin: through the limiter first, then into one of the process's places for calls in flight.
+
+`admit` gives a `Pass` or the reason why the call may not begin now; whoever has a pass says by `dismiss` how the call
+ended. What is refused here waits and has spent nothing: no attempt, no call, no money.
+"""
+
+from dataclasses import dataclass
+
+from gemini.question import Call, Question
+from models.failures import Failure, FailureCode, Nature, failure
+from models.ids import new_id
+from tasks.base import Clip
+from worker.forecast import first_guess
+from worker.quota.terms import Outcome, Reason, Reply, Settled, Want
+from worker.work import Tools, Work
+
+PATIENCE_SECONDS = 5.0
+"""So long a job stands in line with a slot in its hands; then it waits in SQL."""
+RECORDING_PATIENCE_SECONDS = 120.0
+"""A recording that has begun would have to be prepared anew."""
+LONGEST_HOLD_SECONDS = 60.0
+"""What a 429 asks for beyond that is the lane's pause, which everybody sees and may end."""
+HTTP_TOO_MANY = 429
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """A call that may begin."""
+
+    call_id: str
+    lane: str
+    first_guess: int
+    """Input tokens by the table of what models make of media."""
+    input_tokens: int
+    """The same, as earlier calls correct it: what was reserved."""
+
+
+async def admit(work: Work, clip: Clip, question: Question, tools: Tools) -> Pass | Failure:
+    """Wait for the call's turn. The failure says what it would have to wait for longer than it can."""
+    lane, call_id = work.job.lane, new_id("cal")
+    guess = first_guess(question, clip)
+    tokens = tools.forecast.input_tokens(work.kind.name, question.model, guess)
+    patience = PATIENCE_SECONDS if work.has_one_clip else RECORDING_PATIENCE_SECONDS
+    reply = await tools.gate.enter(lane, Want(id=call_id, input_tokens=tokens), patience_seconds=patience)
+    if reply.reason is not None:
+        return _refused(lane, reply, tokens)
+    return Pass(call_id=call_id, lane=lane, first_guess=guess, input_tokens=tokens)
+
+
+def dismiss(work: Work, admitted: Pass, call: Call | None, tools: Tools) -> None:
+    """The call has ended this way; None: it was not sent after all."""
+    if call is not None:
+        tools.forecast.learn(work.kind.name, call.model, admitted.first_guess, call)
+    more = 0 if call is None or call.usage is None else call.usage.input_tokens - admitted.input_tokens
+    outcome, wait = _outcome(call)
+    tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=outcome, more_tokens=more, wait_seconds=wait))
+
+
+def _outcome(call: Call | None) -> tuple[Outcome, float]:
+    """How the call ended for the limiter, and the wait that it asks for."""
+    if call is None:
+        return Outcome.UNSENT, 0.0
+    why = call.failure
+    if why is None:
+        return Outcome.GOOD, 0.0
+    if why.code is FailureCode.GEMINI_QUOTA and call.http_status == HTTP_TOO_MANY:
+        return Outcome.THROTTLED, min(why.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS)
+    if why.code is FailureCode.GEMINI_UNAVAILABLE and why.nature is Nature.THROTTLED:
+        return Outcome.UNSENT, 0.0  # nobody is reached from this machine: no news of the other side
+    is_trouble = why.code in (FailureCode.GEMINI_UNAVAILABLE, FailureCode.GEMINI_TIMEOUT)
+    return (Outcome.FAILED if is_trouble else Outcome.GOOD), 0.0
+
+
+_WAITS_FOR = {
+    Reason.REQUESTS: "is at its limit of requests a minute",
+    Reason.TOKENS: "is at its limit of input tokens a minute",
+    Reason.DAY: "has used up its requests of the day, which begins anew at midnight in California",
+    Reason.IN_FLIGHT: "has as many calls in flight as Gemini bears at the moment",
+    Reason.HELD: "was told by Gemini to wait",
+    Reason.SHUT: "is not called while Gemini is in trouble; one call at a time finds out whether it still is",
+}
+
+
+def _refused(lane: str, reply: Reply, tokens: int) -> Failure:
+    if reply.reason is Reason.TOO_LARGE:
+        words = (
+            f"One call needs about {tokens:,} input tokens, more than {lane} may take in a minute: it can "
+            "never pass. Raise the lane's limit of input tokens, or lower MEDIASCRIBE_CLIP_SECONDS."
+        )
+        return failure(FailureCode.GEMINI_QUOTA, words, nature=Nature.PERMANENT, input_tokens=tokens)
+    assert reply.reason is not None
+    words = f"The lane {lane} {_WAITS_FOR[reply.reason]}. The job waits its turn; no attempt is spent."
+    wait = max(reply.wait_seconds, 1.0)
+    code = FailureCode.GEMINI_UNAVAILABLE if reply.reason is Reason.SHUT else FailureCode.GEMINI_QUOTA
+    return failure(code, words, nature=Nature.THROTTLED, retry_after_seconds=wait, limit=str(reply.reason))
