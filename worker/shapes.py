@@ -4,12 +4,13 @@ Names are promises. Times are RFC 3339 in UTC, durations seconds, money a decima
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
+from models.store.usage import Usage, UsageBy
 
 JsonObject = dict[str, Any]
 
@@ -85,6 +86,21 @@ def totals_shape(totals: Totals) -> JsonObject:
             "thinking_tokens": totals.thinking_tokens,
             "cost_usd": usd(totals.cost_usd),
         },
+    }
+
+
+def usage_shape(usage: Usage) -> JsonObject:
+    """What calls used and cost; `presumed_usd` is what lost workers may have spent beside it."""
+    return _fields_of(usage)
+
+
+def usage_document(rows: Mapping[str, Usage], total: Usage, *, by: UsageBy, since: date | None) -> JsonObject:
+    """Sums, each with the day, owner, lane or batch that it is of, and the sum of all."""
+    return {
+        "by": str(by),
+        "since": None if since is None else since.isoformat(),
+        "usage": [{str(by): key, **usage_shape(row)} for key, row in rows.items()],
+        "total": usage_shape(total),
     }
 
 
