@@ -159,3 +159,8 @@ def usd(amount: Decimal) -> str:
     """US dollars such as `0.000412`: six decimals, and up to nine where they say more. Never in powers of ten."""
     exact = amount.quantize(Decimal("0.000000001")).normalize()
     return f"{exact if exact.as_tuple().exponent < _LEAST_USD.as_tuple().exponent else exact.quantize(_LEAST_USD):f}"  # type: ignore[operator]  # finite, so the exponents are numbers
+
+
+def usd_words(amount: Decimal) -> str:
+    """For people, such as `$0.0041`: cents matter in large sums, and their fractions in small ones."""
+    return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}"

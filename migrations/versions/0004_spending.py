@@ -1,4 +1,6 @@
-"""What is spent is summed by day, owner, lane and batch, and stays when jobs are purged. What was spent so far is summed here.
+"""What is spent is summed by day, owner, lane and batch, and stays when jobs are purged; budgets limit it.
+
+What was spent so far is summed here.
 
 Revision 0004, after 0003.
 """
@@ -11,7 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import TypedId, UsdAmount
+from models.base import TypedId, UsdAmount, UtcTime
 
 revision = "0004"
 down_revision = "0003"
@@ -25,6 +27,19 @@ _HOUR = {"sqlite": "substr(call.ended_at, 1, 13)", "postgresql": "to_char(call.e
 
 def upgrade() -> None:
     """Forwards."""
+    _spending()
+    _budget()
+    _hold()
+    _sum_up_stored_calls()
+
+
+def downgrade() -> None:
+    """Backwards."""
+    for table in ("hold", "budget", "spending"):
+        op.drop_table(table)
+
+
+def _spending() -> None:
     op.create_table(
         "spending",
         sa.Column("day", sa.Date(), nullable=False),
@@ -39,12 +54,45 @@ def upgrade() -> None:
     op.create_index("ix_spending_batch", "spending", ["batch_id"])
     op.create_index("ix_spending_owner", "spending", ["owner", "day"])
     op.create_index("ix_spending_lane", "spending", ["lane", "day"])
-    _sum_up_stored_calls()
 
 
-def downgrade() -> None:
-    """Backwards."""
-    op.drop_table("spending")
+def _budget() -> None:
+    op.create_table(
+        "budget",
+        sa.Column("scope", sa.String(10), nullable=False),
+        sa.Column("name", sa.String(250), nullable=False),
+        sa.Column("period", sa.String(10), nullable=False),
+        sa.Column("batch_id", TypedId("bat")),
+        sa.Column("limit_usd", UsdAmount(), nullable=False),
+        sa.Column("is_spent", sa.Boolean(), nullable=False),
+        sa.Column("opens_at", UtcTime()),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "name", "period", name=op.f("pk_budget")),
+        sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_budget_batch_id_batch"), ondelete="CASCADE"),
+        sa.CheckConstraint("limit_usd > 0", name=op.f("ck_budget_limit_positive")),
+        sa.CheckConstraint("scope IN ('batch', 'lane', 'owner')", name=op.f("ck_budget_scope_known")),
+        sa.CheckConstraint("period IN ('day', 'total')", name=op.f("ck_budget_period_known")),
+        sa.CheckConstraint("(scope = 'batch') = (batch_id IS NOT NULL)", name=op.f("ck_budget_batch_has_id")),
+    )
+    op.create_index("ix_budget_batch", "budget", ["batch_id"])
+    op.create_index("ix_budget_spent", "budget", ["is_spent", "scope"])
+
+
+def _hold() -> None:
+    op.create_table(
+        "hold",
+        sa.Column("id", TypedId("cal"), nullable=False),
+        sa.Column("job_id", TypedId("job"), nullable=False),
+        sa.Column("batch_id", TypedId("bat"), nullable=False),
+        sa.Column("owner", sa.String(200), nullable=False),
+        sa.Column("lane", sa.String(250), nullable=False),
+        sa.Column("worker_id", TypedId("wrk"), nullable=False),
+        sa.Column("amount_usd", UsdAmount(), nullable=False),
+        sa.Column("made_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
+        sa.CheckConstraint("amount_usd >= 0", name=op.f("ck_hold_amount_positive")),
+    )
+    op.create_index("ix_hold_worker", "hold", ["worker_id"])
 
 
 def _sum_up_stored_calls() -> None:
