@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from models.store.budgets import BudgetView
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
@@ -121,6 +122,11 @@ def worker_shape(view: WorkerView) -> JsonObject:
 
 def lane_shape(view: LaneView) -> JsonObject:
     """One paused lane."""
+    return _fields_of(view)
+
+
+def budget_shape(view: BudgetView) -> JsonObject:
+    """One budget, and how it stands."""
     return _fields_of(view)
 
 
