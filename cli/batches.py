@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -33,6 +34,8 @@ class Asked:
     options: Mapping[str, Any]
     """Of the jobs of all kinds."""
     force: bool
+    budget_usd: Decimal | None = None
+    """What may be spent on the batch; None leaves what was said before. Not part of the question."""
 
     def batch_key(self) -> str:
         """The same for the same question about the same paths.
@@ -65,7 +68,7 @@ def accept_run(database: Database, settings: Settings, asked: Asked, media: Sequ
     Raises RefusedError, DatabaseUnavailableError.
     """
     key = _forced_key(database, asked) if asked.force else asked.batch_key()
-    batch = NewBatch(name=f"run {asked.paths[0]}"[:200], idempotency_key=key)
+    batch = NewBatch(name=f"run {asked.paths[0]}"[:200], idempotency_key=key, budget_usd=asked.budget_usd)
     items = [
         Item(
             kind=file.kind, source=file.path, options=options_of(file.kind, asked.options), model=asked.model,

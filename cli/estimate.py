@@ -16,14 +16,14 @@ from math import ceil
 from typing import Any
 
 from cli.files import MediaFile
-from cli.progress import clock_words, usd_words
+from cli.progress import clock_words
 from gemini.abilities import Detail, audio_ability, picture_ability
 from gemini.prices import cost_usd
 from gemini.question import Usage
 from media.sandbox import Sandbox, SandboxLimits
 from models.failures import FailureError
 from worker.settings import Settings
-from worker.shapes import usd
+from worker.shapes import usd, usd_words
 
 PROMPT_TOKENS = 250
 CAPTION_TOKENS = 150

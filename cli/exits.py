@@ -19,7 +19,7 @@ class Exit(IntEnum):
     USAGE = 2
     """The command or a setting cannot be as it is."""
     SOME_FAILED = 3
-    """Finished, but some jobs failed."""
+    """Finished, but some jobs failed; or the budget is spent and some wait."""
     NOT_ALLOWED = 4
     """Gemini takes the key or the model for wrong."""
     NOT_FOUND = 5

@@ -18,6 +18,7 @@ from cli.run import run
 from cli.simulate import simulate
 from cli.status import status
 from cli.submit import submit
+from cli.usage import usage
 from cli.workers import worker, workers
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command()(status)
 app.add_typer(jobs.app, name="jobs")
 app.command()(results)
 app.command()(errors)
+app.command()(usage)
 app.command()(worker)
 app.command()(workers)
 app.add_typer(db.app, name="db")

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from cli.console import err_console, say
+from worker.shapes import usd_words
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -71,11 +72,6 @@ def clock_words(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def usd_words(amount: Decimal) -> str:
-    """Such as `$0.0041`: cents matter in large sums, and their fractions in small ones."""
-    return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}"
 
 
 def standing_words(standing: Standing, pace: Pace) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import options
+from cli.budget import Budget, budget_of
 from cli.exits import CommandError, Exit
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def run(
     translate_to: options.TranslateTo = None,
     detail: options.Detail = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="Gemini calls in flight, at most.")] = None,
+    budget: Budget = None,
     force: Annotated[bool, typer.Option("--force", help="Ask and pay again for what is done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; call and store nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -100,7 +102,10 @@ def run(
         language=language, prompt=prompt, words=words, speakers=speakers, vocabulary=vocabulary, channels=channels,
         track=track, translate_to=translate_to, detail=detail, kind=kind.value,
     )  # fmt: skip
-    asked = Asked(paths=tuple(paths), kind=kind.value, model=model or loaded.settings.model, options=given, force=force)
+    asked = Asked(
+        paths=tuple(paths), kind=kind.value, model=model or loaded.settings.model, options=given, force=force,
+        budget_usd=budget_of(budget),
+    )  # fmt: skip
     found = find_media(paths, kind=kind.value, own_files=[out] if out else [])
     for line in skipped_words(found.skipped):
         say(line)
@@ -257,6 +262,8 @@ def _say_end(ended: "Ended", summary: "Summary", *, trouble: Exit, is_embedded: 
         )
     if ended.code is Exit.NOT_ALLOWED:
         say(f"mediascribe: {ended.words} Nothing is lost: mend that, then run the same command again to go on.")
+    if ended.code is Exit.SOME_FAILED:
+        say(ended.words)
     if ended.code is not Exit.OK:
         return ended.code
     return trouble or summary.code

@@ -1,6 +1,7 @@
 """`mediascribe status`: where a batch, or everything, stands."""
 
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from cli.filters import Json
 
 if TYPE_CHECKING:
     from models.database import Database
+    from models.store.budgets import BudgetView
     from models.store.reports import BatchView
     from worker.settings import Settings
 
@@ -49,7 +51,7 @@ def status_shape(database: "Database", settings: "Settings", batch: "BatchView |
     """Everything that is shown, as JSON."""
     from models.store import reports
     from models.store.queries import JobFilter
-    from worker.shapes import batch_shape, lane_shape, totals_shape, worker_shape
+    from worker.shapes import batch_shape, budget_shape, lane_shape, totals_shape, worker_shape
 
     totals = reports.totals(database, JobFilter(batch_id=batch.id if batch else None))
     workers = reports.list_workers(database, alive_seconds=settings.lease_seconds)
@@ -61,10 +63,34 @@ def status_shape(database: "Database", settings: "Settings", batch: "BatchView |
         "eta_seconds": round(left / rate, 1) if rate and left else None,
         "workers": [worker_shape(worker) for worker in workers if worker.alive],
         "paused_lanes": [lane_shape(lane) for lane in reports.paused_lanes(database)],
+        "budgets": [budget_shape(view) for view in _budgets(database, batch)],
         "latest_batches": [
             batch_shape(b) for b in reports.list_batches(database, limit=0 if batch else LATEST_BATCHES)
         ],
     }
+
+
+def _budgets(database: "Database", batch: "BatchView | None") -> "list[BudgetView]":
+    """Those that a batch comes under but for its lanes'; without one, those of owners and lanes."""
+    from models.budget import Scope
+    from models.store.budgets import list_budgets
+
+    if batch is None:
+        return [view for scope in (Scope.OWNER, Scope.LANE) for view in list_budgets(database, scope=scope)]
+    return [
+        *list_budgets(database, scope=Scope.BATCH, name=batch.id),
+        *list_budgets(database, scope=Scope.OWNER, name=batch.owner),
+    ]
+
+
+def _budget_words(budget: dict[str, Any]) -> str:
+    limit = f"${budget['limit_usd']}" + (" a day" if budget["period"] == "day" else "")
+    whose = "" if budget["scope"] == "batch" else f" of {budget['scope']} {budget['name']}"
+    if budget["spent_usd"] is None:
+        return f"{limit}{whose}"
+    held = f", ${budget['held_usd']} held for calls in flight" if Decimal(budget["held_usd"]) else ""
+    ends = f"; it opens {budget['opens_at']}" if budget["opens_at"] else "; what is left waits until it is raised"
+    return f"${budget['spent_usd']} of {limit}{whose} spent{held}{ends if budget['is_spent'] else ''}"
 
 
 def _show(shape: dict[str, Any], *, in_place: bool) -> None:
@@ -103,6 +129,7 @@ def status_lines(shape: dict[str, Any]) -> list[str]:
         f"used     {usage['calls']:,} calls, ${usage['cost_usd']}; {shape['reused']:,} answers reused",
         f"workers  {len(shape['workers'])} live, {sum(worker['running'] for worker in shape['workers'])} jobs in hand",
     ]
+    lines += [f"budget   {_budget_words(budget)}" for budget in shape["budgets"]]
     lines += [
         f"paused   {lane['name']}: {lane['reason'] or lane['code']}"
         + (f" (until {lane['paused_until']})" if lane["paused_until"] else "")

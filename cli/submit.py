@@ -4,12 +4,14 @@ import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import options
+from cli.budget import Budget, budget_of
 from cli.exits import CommandError, Exit
 from cli.filters import Json
 from cli.run import KindChoice
@@ -36,6 +38,7 @@ class _Wish:
     key: str | None
     model: str | None
     options: Mapping[str, Any]
+    budget_usd: Decimal | None
 
 
 def submit(
@@ -56,6 +59,7 @@ def submit(
     track: options.Track = None,
     translate_to: options.TranslateTo = None,
     detail: options.Detail = None,
+    budget: Budget = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the batch is done.")] = False,
     timeout: Annotated[float | None, typer.Option(metavar="S", min=0, help="With --wait: seconds at most.")] = None,
     as_json: Json = False,
@@ -69,8 +73,9 @@ def submit(
         track=track, translate_to=translate_to, detail=detail, kind=kind.value,
     )  # fmt: skip
     wish = _Wish(
-        kind=kind, priority=priority, owner=owner, batch=batch, key=idempotency_key, model=model, options=given
-    )
+        kind=kind, priority=priority, owner=owner, batch=batch, key=idempotency_key, model=model, options=given,
+        budget_usd=budget_of(budget),
+    )  # fmt: skip
     with opened() as (loaded, database):
         items = _items(_read(sources), wish)
         submission = _accept(database, loaded.settings, wish, items)
@@ -82,7 +87,9 @@ def submit(
         sys.stdout.flush()
         lane = model or loaded.settings.model
         if wait:
-            raise typer.Exit(_wait(loaded, database, submission, items, lane=lane, timeout_seconds=timeout))
+            raise typer.Exit(
+                _wait(loaded, database, submission, items, lane=lane, owner=owner, timeout_seconds=timeout)
+            )
         _tell_workers(loaded.settings, database)
 
 
@@ -174,7 +181,10 @@ def _accept(database: "Database", settings: "Settings", wish: _Wish, items: "lis
 
     batch_key = f"name:{wish.batch}" if wish.batch else wish.key and f"submit:{wish.key}"
     submission = accept(
-        database, settings, NewBatch(owner=wish.owner, name=wish.batch, idempotency_key=batch_key), items
+        database,
+        settings,
+        NewBatch(owner=wish.owner, name=wish.batch, idempotency_key=batch_key, budget_usd=wish.budget_usd),
+        items,
     )
     known = queries.get_jobs(database, [job_id for job_id in submission.job_ids if job_id not in submission.new])
     for job_id, item in zip(submission.job_ids, items, strict=True):
@@ -198,7 +208,7 @@ def _tell_workers(settings: "Settings", database: "Database") -> None:
 
 def _wait(
     loaded: "LoadedSettings", database: "Database", submission: "Submission", items: "list[Item]", *, lane: str,
-    timeout_seconds: float | None,
+    owner: str, timeout_seconds: float | None,
 ) -> Exit:  # fmt: skip
     """Wait for the batch; how it ended."""
     from cli.console import say
@@ -210,7 +220,7 @@ def _wait(
 
     wanted = JobFilter(batch_id=submission.batch_id)
     watch = Watch(
-        batch_id=submission.batch_id, lane=lane, baseline=reports.totals(database, wanted),
+        batch_id=submission.batch_id, owner=owner, lane=lane, baseline=reports.totals(database, wanted),
         has_recordings=any(item.kind == "transcribe" for item in items),
     )  # fmt: skip
     ended = work_off(loaded, database, watch, timeout_seconds=timeout_seconds)

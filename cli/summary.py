@@ -9,13 +9,13 @@ from typing import Any
 
 from cli.console import one_line
 from cli.exits import Exit
-from cli.progress import clock_words, usd_words
+from cli.progress import clock_words
 from gemini.prices import cost_usd
 from gemini.question import Usage
 from models.state import JobState
 from models.store.queries import JobView
 from models.store.reports import Totals
-from worker.shapes import usd
+from worker.shapes import usd, usd_words
 
 NOT_WHOLE = (JobState.FAILED, JobState.PARTIAL)
 

@@ -1,7 +1,7 @@
 """Waiting until a batch is done: looks a few times a second, shows where it stands, and knows when waiting is no use.
 
 A wrong key or a missing model stops the waiting: nothing of the lane can go on before somebody mends it. Spent quota
-does not: it comes back by itself.
+does not: it comes back by itself. A budget that is spent ends the waiting once nothing of the batch is in flight.
 """
 
 import time
@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cli.budget import spent_words
 from cli.exits import Exit
 from cli.progress import Display, Standing
 from cli.signals import Stop
+from models.budget import Scope
 from models.database import Database, DatabaseUnavailableError
 from models.failures import FailureCode
 from models.state import LIVE, JobState
 from models.store import queries, reports
+from models.store.budgets import list_budgets
 from models.store.queries import JobFilter, JobView
 from models.store.reports import LaneView, Totals
 
@@ -43,6 +46,7 @@ class Watch:
     batch_id: str
     lane: str
     has_recordings: bool
+    owner: str = "default"
     baseline: Totals
     """The batch before the work began: what it had cost by then."""
 
@@ -86,7 +90,20 @@ def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
     shown.show(_standing(database, watch, totals, paused))
     if paused and paused[0].code in HOPELESS:
         return Ended(code=Exit.NOT_ALLOWED, words=paused[0].reason or str(paused[0].code))
-    return None
+    return _spent(database, watch, totals)
+
+
+def _spent(database: Database, watch: Watch, totals: Totals) -> Ended | None:
+    """The end of waiting where money is spent for good and nothing is in flight."""
+    if totals.by_state[JobState.RUNNING]:
+        return None
+    budgets = [
+        view
+        for scope, name in ((Scope.BATCH, watch.batch_id), (Scope.OWNER, watch.owner))
+        for view in list_budgets(database, scope=scope, name=name)
+    ]
+    words = spent_words(budgets, waiting=totals.total - totals.done)
+    return None if words is None else Ended(code=Exit.SOME_FAILED, words=words)
 
 
 def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence[LaneView]) -> Standing:

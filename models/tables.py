@@ -3,7 +3,23 @@
 from models.attempt import Answer, Attempt, Call
 from models.base import Base
 from models.batch import Batch, Turn
+from models.budget import Budget, Hold
 from models.job import Job, Result
+from models.spending import Spending
 from models.worker import Lane, Worker
 
-__all__ = ["Answer", "Attempt", "Base", "Batch", "Call", "Job", "Lane", "Result", "Turn", "Worker"]
+__all__ = [
+    "Answer",
+    "Attempt",
+    "Base",
+    "Batch",
+    "Budget",
+    "Call",
+    "Hold",
+    "Job",
+    "Lane",
+    "Result",
+    "Spending",
+    "Turn",
+    "Worker",
+]

@@ -10,6 +10,7 @@ import time
 import structlog
 
 from models.database import Database, DatabaseConflictError, DatabaseNotReadyError, DatabaseUnavailableError
+from models.store import holds
 from worker.dispatch import Feeder
 from worker.lanes import Lanes
 from worker.quota.today import Today
@@ -22,6 +23,8 @@ BUSY_SECONDS = 0.05
 IDLE_SECONDS = 1.0
 SWEEP_SECONDS = 4.0
 """Between two sweeps at most, so that a lost worker's jobs run again within five seconds of their leases' end."""
+SILENT_LEASES = 2.0
+"""For so many leases a silent worker may yet record the calls that it has money held for."""
 LEAVE_SECONDS = 15.0
 """What an isolated process takes beyond its grace to record what it gives back."""
 
@@ -47,6 +50,7 @@ class Housekeeper:
         self._today = today
         self._wake = wake
         self._isolation = isolation
+        self._lease_seconds = lease_seconds
         self._sweep_seconds = max(0.5, min(SWEEP_SECONDS, lease_seconds / 4))
         # Not at once: after an outage of the database, workers that live must be able to renew before they are judged.
         self._next_sweep = time.monotonic() + self._sweep_seconds
@@ -101,6 +105,7 @@ class Housekeeper:
             return
         self._next_sweep = time.monotonic() + self._sweep_seconds * (0.5 + random.random() / 2)
         sweep(self._database)
+        holds.presume_lost(self._database, silent_seconds=SILENT_LEASES * self._lease_seconds)
         if self._isolation is not None:
             self._isolation.tick()
 

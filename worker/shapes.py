@@ -4,12 +4,14 @@ Names are promises. Times are RFC 3339 in UTC, durations seconds, money a decima
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from models.store.budgets import BudgetView
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
+from models.store.usage import Usage, UsageBy
 
 JsonObject = dict[str, Any]
 
@@ -88,6 +90,21 @@ def totals_shape(totals: Totals) -> JsonObject:
     }
 
 
+def usage_shape(usage: Usage) -> JsonObject:
+    """What calls used and cost; `presumed_usd` is what lost workers may have spent beside it."""
+    return _fields_of(usage)
+
+
+def usage_document(rows: Mapping[str, Usage], total: Usage, *, by: UsageBy, since: date | None) -> JsonObject:
+    """Sums, each with the day, owner, lane or batch that it is of, and the sum of all."""
+    return {
+        "by": str(by),
+        "since": None if since is None else since.isoformat(),
+        "usage": [{str(by): key, **usage_shape(row)} for key, row in rows.items()],
+        "total": usage_shape(total),
+    }
+
+
 def attempt_shape(view: AttemptView) -> JsonObject:
     """One ended attempt."""
     return _fields_of(view)
@@ -105,6 +122,11 @@ def worker_shape(view: WorkerView) -> JsonObject:
 
 def lane_shape(view: LaneView) -> JsonObject:
     """One paused lane."""
+    return _fields_of(view)
+
+
+def budget_shape(view: BudgetView) -> JsonObject:
+    """One budget, and how it stands."""
     return _fields_of(view)
 
 
@@ -143,3 +165,8 @@ def usd(amount: Decimal) -> str:
     """US dollars such as `0.000412`: six decimals, and up to nine where they say more. Never in powers of ten."""
     exact = amount.quantize(Decimal("0.000000001")).normalize()
     return f"{exact if exact.as_tuple().exponent < _LEAST_USD.as_tuple().exponent else exact.quantize(_LEAST_USD):f}"  # type: ignore[operator]  # finite, so the exponents are numbers
+
+
+def usd_words(amount: Decimal) -> str:
+    """For people, such as `$0.0041`: cents matter in large sums, and their fractions in small ones."""
+    return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from models.database import Database
 from models.failures import Failure, FailureCode, FailureError, failure
+from models.store.budgets import check_limit
 from models.store.submit import NewBatch, NewJob, Submission, submit
 from tasks.base import read_options
 from tasks.registry import find_kind
@@ -88,6 +89,8 @@ def _check_batch(batch: NewBatch) -> None:
             _check_storable(f"the batch's {name}", text)
             if not 0 < len(text) <= LONGEST_TEXT:
                 raise _invalid(f"the batch's {name}", f"must have 1 to {LONGEST_TEXT} characters")
+        if batch.budget_usd is not None:
+            check_limit(batch.budget_usd, field="budget_usd")
     except FailureError as error:
         raise RefusedError({0: error.failure}) from error
 

@@ -17,6 +17,7 @@ from models.database import Database
 from models.job import LOSSES_IN_COMPANY, Job
 from models.moves import ClaimedJob
 from models.state import JobState
+from models.store.budgets import is_out_of_budget
 from models.store.rows import insert_into
 from models.worker import Lane, Worker
 
@@ -124,7 +125,7 @@ def claim(
     database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float, not_lanes: Sequence[str] = ()
 ) -> list[ClaimedJob]:
     """Take those of the announced jobs that are still free; unknown ids are no error, nor are jobs of other lanes."""
-    mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_lane_paused(), *_outside(not_lanes))
+    mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_held_back(), *_outside(not_lanes))
     with database.write() as connection:
         return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds)]
 
@@ -181,7 +182,7 @@ def _line(free: ColumnElement[bool], *, alone: bool = False) -> Select[Any]:
     company = Job.losses >= LOSSES_IN_COMPANY if alone else Job.losses < LOSSES_IN_COMPANY
     return (
         select(Job.id)
-        .where(Job.state == JobState.QUEUED, free, company, ~_lane_paused())
+        .where(Job.state == JobState.QUEUED, free, company, ~_held_back())
         .order_by(Job.priority.desc(), Job.turn, Job.id)
     )
 
@@ -205,9 +206,10 @@ def _walk_the_index(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
 
 
-def _lane_paused() -> ColumnElement[bool]:
+def _held_back() -> ColumnElement[bool]:
+    """Is the job's lane paused, or is the money of its batch or owner spent?"""
     paused = select(Lane.name).where(Lane.paused, or_(Lane.paused_until.is_(None), Lane.paused_until > db_now()))
-    return Job.lane.in_(paused)
+    return or_(Job.lane.in_(paused), is_out_of_budget())
 
 
 def _take(

@@ -11,10 +11,12 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, li
 
 from models.attempt import Attempt
 from models.base import TypedId, db_after, db_now
+from models.budget import Hold
 from models.database import Database
 from models.failures import FailureCode
 from models.job import LOSSES_IN_COMPANY, Job
 from models.state import JobState, Move
+from models.store.holds import presume_spent
 from models.store.rows import INTEGER, RowShape
 from models.worker import Worker
 
@@ -86,11 +88,12 @@ def beat(
 
 
 def leave(database: Database, worker_id: str) -> None:
-    """A worker process ends in good order."""
+    """A worker process ends in good order, or is known to be dead. What it still held for calls is presumed to be spent."""
     with database.write() as connection:
         connection.execute(
             update(Worker).where(Worker.id == worker_id).values(stopped_at=db_now(), running=0, draining=True)
         )
+        presume_spent(connection, database.dialect, Hold.worker_id == worker_id)
 
 
 def lapse(database: Database, *, worker_id: str | None = None) -> int:

@@ -13,7 +13,9 @@ from models.job import Job, Result
 from models.moves import Record
 from models.state import FINAL, JobState, Move
 from models.store.calls import USAGE, Owned, added, count_usage, insert_calls, usage_of
+from models.store.holds import end_holds
 from models.store.rows import DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
+from models.store.spending import count_spending
 
 _JOB_ID = TypedId("job")
 
@@ -63,6 +65,8 @@ def record(database: Database, records: Sequence[Record]) -> list[bool]:
         running = count_usage(connection, dialect, rest, new_calls)
         kept = [r for r in in_order if not (r.ending and r.ending.output is not None and _claim_of(r) in ended)]
         _ANSWERS.run(connection, _answer_insert(dialect), _answer_rows(kept))
+        end_holds(connection, dialect, [call.id for r in in_order for call in r.calls])
+        count_spending(connection, dialect, in_order, new_calls)
     return [_claim_of(r) in (ended if r.ending else running) for r in records]
 
 

@@ -8,6 +8,7 @@ one batch thus do not stand in the way of the one that comes after them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -15,10 +16,12 @@ from sqlalchemy import Connection, Executable, bindparam, case, func, literal, s
 
 from models.base import TypedId, db_after, db_now
 from models.batch import Batch, Turn
+from models.budget import Period, Scope
 from models.database import Database, DatabaseConflictError, again_after_conflict
 from models.ids import new_id
 from models.job import Job
 from models.state import JobState
+from models.store.budgets import check_limit, put_budget
 from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 
 ROWS_PER_STATEMENT = 2_000
@@ -50,6 +53,8 @@ class NewBatch:
     owner: str = "default"
     name: str | None = None
     idempotency_key: str | None = None
+    budget_usd: Decimal | None = None
+    """What may be spent on the batch in all; empty leaves it as it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +81,9 @@ def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submi
     """Accept the jobs, all or none. A job whose idempotency key is known is not made again; its id is returned.
 
     Relies on the unique indexes of (owner, idempotency_key) on batch and job, and on the lock of the batch's row.
+    Raises FailureError(invalid_options) naming `budget_usd`.
     """
+    budget_usd = None if batch.budget_usd is None else check_limit(batch.budget_usd, field="budget_usd")
     with database.write() as connection:
         batch_id, next_turn = _open_batch(connection, database.dialect, batch)
         turns = _Turns(connection, batch.owner, batch_id, next_turn)
@@ -91,6 +98,8 @@ def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submi
             new |= made
             ids += _ids_of(connection, batch.owner, rows, made)
         connection.execute(update(Batch).where(Batch.id == batch_id).values(next_turn=turns.reached))
+        if budget_usd is not None:
+            put_budget(connection, database.dialect, Scope.BATCH, batch_id, limit_usd=budget_usd, period=Period.TOTAL)
     return Submission(batch_id=batch_id, job_ids=tuple(ids), new=frozenset(new))
 
 

@@ -56,3 +56,39 @@ def test_migrations_lead_up_down_and_up_again(empty: Database) -> None:
     assert migrations.stored_revision(empty) is None
     migrations.upgrade(empty)
     assert migrations.stored_revision(empty) == migrations.newest_revision()
+
+
+def test_what_was_spent_before_there_were_sums_is_summed(empty: Database) -> None:
+    """Two calls before midnight in Los Angeles and one after it, one of them without a price."""
+    migrations.upgrade(empty, "0003")
+    batch, job = "0" * 31 + "1", "0" * 31 + "2"
+    statements = [
+        f"INSERT INTO batch (id, owner, next_turn, created_at) VALUES ('{batch}', 'ada', 0, '2026-07-01 00:00:00.000')",
+        (
+            "INSERT INTO job (id, batch_id, owner, kind, source, options, model, lane, reuse, owes_reply, priority, turn, state, "
+            "attempts, max_attempts, claim, losses, cancel_requested, created_at, progress_done, progress_total, calls, "
+            "input_tokens, output_tokens, thinking_tokens, cached_tokens, cost_usd) VALUES "
+            f"('{job}', '{batch}', 'ada', 'caption', 'x', '{{}}', 'm', 'm', true, false, 0, 0, 'queued', 0, 3, 1, 0, false, "
+            "'2026-07-01 00:00:00.000', 0, 1, 3, 3, 3, 0, 0, 0)"
+        ),
+        *(
+            "INSERT INTO call (id, job_id, claim, clip, lane, model, input_tokens, output_tokens, thinking_tokens, "
+            f"cached_tokens, cost_usd, duration_seconds, ended_at) VALUES ('{number:032}', '{job}', 1, 0, 'm', 'm', 1, 1, 0, 0, "
+            f"{cost}, 1.0, '2026-07-02 {clock}')"
+            for number, (cost, clock) in enumerate(
+                [("100", "05:00:00.000"), ("NULL", "06:59:59.999"), ("7", "07:00:00.000")]
+            )
+        ),
+    ]
+    with empty.write() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    migrations.upgrade(empty)
+    with empty.read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT day, owner, lane, calls, unpriced_calls, input_tokens, cost_usd, presumed_usd FROM spending ORDER BY day"
+        ).all()
+    assert [(str(row[0]), *row[1:]) for row in rows] == [
+        ("2026-07-01", "ada", "m", 2, 1, 2, 100, 0),
+        ("2026-07-02", "ada", "m", 1, 0, 1, 7, 0),
+    ]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.progress import Pace, Standing, clock_words, standing_words, usd_words
+from cli.progress import Pace, Standing, clock_words, standing_words
+from worker.shapes import usd_words
 
 
 @given(st.floats(0.5, 500), st.integers(10, 400))
