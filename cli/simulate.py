@@ -15,6 +15,13 @@ def simulate(
     ] = "127.0.0.1",
     latency: Annotated[str, typer.Option(help="Seconds until an answer, or a range: 0.2-0.9.")] = "0",
     rpm: Annotated[int | None, typer.Option(min=1, help="Requests a minute and model; faster ones get 429.")] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, help="Input tokens a minute and model; more get 429.")] = None,
+    rpd: Annotated[
+        int | None, typer.Option(min=1, help="Requests a day (until midnight Pacific) and model; more get 429.")
+    ] = None,
+    minute_seconds: Annotated[
+        float, typer.Option(min=0.001, help="How long a minute of --rpm and --tpm lasts; shorter for quick tests.")
+    ] = 60.0,
     api_key: Annotated[str | None, typer.Option(help="The only key that is right; else any but 'invalid' is.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="A model to know beside the usual; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Of latency, and of faults with a probability.")] = 0,
@@ -28,6 +35,7 @@ def simulate(
     Use it with GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8799 and any GEMINI_API_KEY.
     """
     from simulator.__main__ import seconds_range
+    from simulator.quota import Limits
     from simulator.run import serve
 
     try:
@@ -41,7 +49,10 @@ def simulate(
         )
         sys.stdout.flush()
 
+    limits = Limits(
+        requests_per_minute=rpm, input_tokens_per_minute=tpm, requests_per_day=rpd, minute_seconds=minute_seconds
+    )
     serve(
         host=host, port=port, api_key=api_key, models=model or (), latency_seconds=latency_seconds,
-        requests_per_minute=rpm, seed=seed, faults_path=faults, ledger_path=ledger, ready=ready,
+        limits=limits, seed=seed, faults_path=faults, ledger_path=ledger, ready=ready,
     )  # fmt: skip

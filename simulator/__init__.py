@@ -7,8 +7,8 @@ speech (`speech.py`) it truly transcribes. Faults are scripted (`faults.py`), ev
 same way.
 
 One request, in order: `http.py` (bytes) -> `server.py` (routes) -> `wire.py` with `fields.py` (is it valid?) ->
-`media.py` (look: `pictures.py`, `sounds.py`) -> `faults.py` (should it go wrong?) -> `spoilt.py` (what is said) ->
-`answers.py` (reply) -> `ledger.py` (record).
+`media.py` (look: `pictures.py`, `sounds.py`) -> `quota.py` (may it be asked now?) -> `faults.py` (should it go wrong?) -> `spoilt.py` (what is said) ->
+`answers.py` (reply) -> `ledger.py` (record) with `prices.py` (what does it cost?). `bill.py` sums a ledger up.
 
 Not simulated: streaming, countTokens, the Files API, batches, caches, tools. They answer 501 UNIMPLEMENTED.
 """

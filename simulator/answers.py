@@ -52,6 +52,8 @@ class Answer:
     block_reason: str | None = None
     audio_share: float = 1.0
     """So much of the sound reached the model, by its count of AUDIO tokens."""
+    cached_share: float = 0.0
+    """So much of the input, rounded down for each modality, was read from a cache."""
     note: str | None = None
     """What the reply says beside the answer, as `modelStatus.message`."""
 
@@ -68,11 +70,14 @@ def text_parts(text: str) -> tuple[dict[str, Any], ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tokens:
-    """The tokens of one call, as `usageMetadata` counts them."""
+    """The tokens of one call, as `usageMetadata` counts them: the input includes what came from a cache."""
 
     text: int = 0
     image: int = 0
     audio: int = 0
+    cached_text: int = 0
+    cached_image: int = 0
+    cached_audio: int = 0
     candidates: int = 0
     thoughts: int = 0
 
@@ -80,6 +85,11 @@ class Tokens:
     def prompt(self) -> int:
         """All input tokens."""
         return self.text + self.image + self.audio
+
+    @property
+    def cached(self) -> int:
+        """Those of the input that came from a cache."""
+        return self.cached_text + self.cached_image + self.cached_audio
 
 
 def known_facts(
@@ -126,24 +136,36 @@ def cut_off(answer: Answer, room: int) -> Answer:
     return replace(answer, parts=tuple(kept), finish="MAX_TOKENS")
 
 
-def count_tokens(question: Question, looks: Sequence[Look], answer: Answer) -> Tokens:
-    """The tokens that the call costs."""
+def count_input(question: Question, looks: Sequence[Look], audio_share: float = 1.0) -> Tokens:
+    """The input tokens of the call; so much of its sound counts."""
     media = list(zip(question.media, looks, strict=True))
-    seconds = [look.duration * answer.audio_share for look in looks if isinstance(look, Sound)]
+    seconds = [look.duration * audio_share for look in looks if isinstance(look, Sound)]
     rate = TOKENS_PER_SECOND if is_transcriber(question.model) else AUDIO_TOKENS_PER_SECOND
-    answered = answer.finish is not None and answer.block_reason is None
     return Tokens(
         text=math.ceil(len(question.text) / CHARACTERS_PER_TOKEN),
         image=sum(_picture_tokens(item, look, question.model) for item, look in media if isinstance(look, Picture)),
         audio=sum(math.ceil(duration * rate) for duration in seconds),
+    )
+
+
+def count_tokens(question: Question, looks: Sequence[Look], answer: Answer) -> Tokens:
+    """The tokens that the call costs."""
+    asked = count_input(question, looks, answer.audio_share)
+    answered = answer.finish is not None and answer.block_reason is None
+    return replace(
+        asked,
+        cached_text=int(asked.text * answer.cached_share),
+        cached_image=int(asked.image * answer.cached_share),
+        cached_audio=int(asked.audio * answer.cached_share),
         candidates=math.ceil(answer.length / CHARACTERS_PER_TOKEN) if answered else 0,
         thoughts=min(question.thought_tokens, question.max_output_tokens) if answered else 0,
     )
 
 
-def reply_body(answer: Answer, tokens: Tokens, model: str, response_id: str) -> dict[str, Any]:
+def reply_body(answer: Answer, tokens: Tokens, question: Question, response_id: str) -> dict[str, Any]:
     """The GenerateContentResponse."""
-    body: dict[str, Any] = {"usageMetadata": _usage(tokens), "modelVersion": model, "responseId": response_id}
+    usage = {**_usage(tokens), "serviceTier": question.tier}
+    body: dict[str, Any] = {"usageMetadata": usage, "modelVersion": question.model, "responseId": response_id}
     if answer.note is not None:
         body["modelStatus"] = {"message": answer.note}
     if answer.block_reason is not None:
@@ -203,15 +225,22 @@ def _picture_tokens(medium: Medium, picture: Picture, model: str) -> int:
 
 
 def _usage(tokens: Tokens) -> dict[str, Any]:
-    counts = (("TEXT", tokens.text), ("IMAGE", tokens.image), ("AUDIO", tokens.audio))
     usage: dict[str, Any] = {
         "promptTokenCount": tokens.prompt,
         "totalTokenCount": tokens.prompt + tokens.candidates + tokens.thoughts,
-        "promptTokensDetails": [{"modality": name, "tokenCount": count} for name, count in counts if count],
+        "promptTokensDetails": _by_modality(tokens.text, tokens.image, tokens.audio),
     }
+    if tokens.cached:
+        usage["cachedContentTokenCount"] = tokens.cached
+        usage["cacheTokensDetails"] = _by_modality(tokens.cached_text, tokens.cached_image, tokens.cached_audio)
     if tokens.candidates:
         usage["candidatesTokenCount"] = tokens.candidates
         usage["candidatesTokensDetails"] = [{"modality": "TEXT", "tokenCount": tokens.candidates}]
     if tokens.thoughts:
         usage["thoughtsTokenCount"] = tokens.thoughts
     return usage
+
+
+def _by_modality(text: int, image: int, audio: int) -> list[dict[str, Any]]:
+    counts = (("TEXT", text), ("IMAGE", image), ("AUDIO", audio))
+    return [{"modality": name, "tokenCount": count} for name, count in counts if count]

@@ -1,8 +1,7 @@
 """The course of one generateContent call: read it, decide what it gets, send that as its fault says."""
 
 import asyncio
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simulator.answers import INPUT_LIMIT_TOKENS, Tokens, count_tokens, cut_to_limit, reply_body
 from simulator.errors import CATALOGUE, Reply, catalogue_reply, html_reply, invalid_argument, json_reply
@@ -25,28 +24,6 @@ class Ending:
 
     reply: Reply
     fault: Fault | None = None
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket of one model's requests per minute."""
-
-    capacity: int
-    filled: float = 0.0
-    at: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.filled = float(self.capacity)
-
-    def wait_seconds(self) -> float:
-        """Take one; 0 where there was one, or the time until there is."""
-        now = time.monotonic()
-        self.filled = min(self.capacity, self.filled + (now - self.at) * self.capacity / 60)
-        self.at = now
-        if self.filled < 1:
-            return (1 - self.filled) * 60 / self.capacity
-        self.filled -= 1
-        return 0.0
 
 
 def check_deadline(text: str) -> None:
@@ -92,7 +69,7 @@ def answer_call(call: Call, question: Question, looks: list[Look], fault: Fault 
         )
     call.finish = "BLOCKED" if answer.block_reason else answer.finish
     _note_cost(call, tokens, fault)
-    body: object = reply_body(answer, tokens, call.model, f"sim-{question.sha256[:16]}-{call.sequence}")
+    body: object = reply_body(answer, tokens, question, f"sim-{question.sha256[:16]}-{call.sequence}")
     if fault is not None and fault.kind == "json_list_body":
         body = [body]
     empty = fault is not None and fault.kind == "empty_body"
@@ -100,8 +77,10 @@ def answer_call(call: Call, question: Question, looks: list[Look], fault: Fault 
 
 
 def _note_cost(call: Call, tokens: Tokens, fault: Fault | None) -> None:
-    call.paid = fault is None or (fault.kind not in ("reset", "hang") if fault.paid is None else fault.paid)
-    if call.paid:
+    sent = fault is None or fault.kind not in ("reset", "hang")
+    call.paid = sent if fault is None or fault.paid is None else fault.paid
+    call.billed = sent or call.paid
+    if call.billed:
         call.costs(tokens)
 
 

@@ -5,8 +5,9 @@ API have reported; where no report is known the text is the simulator's own.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 JSON_TYPE = "application/json; charset=UTF-8"
@@ -79,29 +80,48 @@ def model_not_found(model: str, version: str = "v1") -> Reply:
     return error_reply(404, "NOT_FOUND", message)
 
 
-def quota_per_minute(model: str, retry_after_seconds: float, limit: int = 1000) -> Reply:
-    """429 for a limit per minute, with the wait that the server asks for."""
-    return _quota(
-        [_violation("GenerateRequestsPerMinutePerProjectPerModel", model, limit)],
-        f"{retry_after_seconds:.9f}".rstrip("0").rstrip(".") + "s",
-    )
+def _model_retired(model: str) -> Reply:
+    message = f"This model models/{model} is no longer available. Please update your code to use a newer model."
+    return error_reply(404, "NOT_FOUND", message)
 
 
-def _quota(violations: list[dict[str, Any]], retry_delay: str) -> Reply:
-    message = (
-        f"You exceeded your current quota, please check your plan and billing details. Please retry in {retry_delay}."
+class QuotaName(Enum):
+    """The quotas of one project and model: (quotaMetric, quotaId)."""
+
+    REQUESTS_PER_MINUTE = ("generate_content_paid_tier_requests", "GenerateRequestsPerMinutePerProjectPerModel")
+    INPUT_TOKENS_PER_MINUTE = (
+        "generate_content_paid_tier_input_token_count",
+        "GenerateContentPaidTierInputTokensPerModelPerMinute",
     )
-    details: list[dict[str, Any]] = [
+    REQUESTS_PER_DAY = ("generate_content_free_tier_requests", "GenerateRequestsPerDayPerProjectPerModel-FreeTier")
+    FREE_REQUESTS_PER_MINUTE = (
+        "generate_content_free_tier_requests",
+        "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+    )
+    FREE_INPUT_TOKENS_PER_MINUTE = (
+        "generate_content_free_tier_input_token_count",
+        "GenerateContentInputTokensPerModelPerMinute-FreeTier",
+    )
+    FILE_STORAGE = ("file_storage_bytes", "FileStorageBytesPerProject")
+
+
+def quota_exceeded(model: str, exceeded: Sequence[tuple[QuotaName, int]], retry_delay: str | None) -> Reply:
+    """429 that names each quota with its limit, and how long to wait; None: no word of it, as waiting does not help."""
+    message = "You exceeded your current quota, please check your plan and billing details."
+    details = [
         _help(),
-        {"@type": _RPC + "QuotaFailure", "violations": violations},
-        {"@type": _RPC + "RetryInfo", "retryDelay": retry_delay},
+        {"@type": _RPC + "QuotaFailure", "violations": [_violation(name, model, limit) for name, limit in exceeded]},
     ]
+    if retry_delay is not None:
+        message = f"{message} Please retry in {retry_delay}."
+        details.append({"@type": _RPC + "RetryInfo", "retryDelay": retry_delay})
     return error_reply(429, "RESOURCE_EXHAUSTED", message, details)
 
 
-def _violation(quota_id: str, model: str, limit: int) -> dict[str, Any]:
+def _violation(name: QuotaName, model: str, limit: int) -> dict[str, Any]:
+    metric, quota_id = name.value
     return {
-        "quotaMetric": f"{_API_DOMAIN}/generate_content_paid_tier_requests",
+        "quotaMetric": f"{_API_DOMAIN}/{metric}",
         "quotaId": quota_id,
         "quotaDimensions": {"location": "global", "model": model},
         "quotaValue": str(limit),
@@ -126,13 +146,26 @@ def _help() -> dict[str, Any]:
 
 
 def _per_minute(model: str, seconds: float | None) -> Reply:
-    return quota_per_minute(model, 34.074824224 if seconds is None else seconds)
+    wait = f"{34.074824224 if seconds is None else seconds:.9f}".rstrip("0").rstrip(".")
+    return quota_exceeded(model, [(QuotaName.REQUESTS_PER_MINUTE, 1000)], f"{wait}s")
 
 
 def _per_day(model: str, seconds: float | None) -> Reply:
     # The real API sends a short, useless wait with a daily limit.
-    violation = _violation("GenerateRequestsPerDayPerProjectPerModel-FreeTier", model, 250)
-    return _quota([violation], f"{22 if seconds is None else seconds:g}s")
+    return quota_exceeded(model, [(QuotaName.REQUESTS_PER_DAY, 250)], f"{22 if seconds is None else seconds:g}s")
+
+
+def _several_quotas(model: str, seconds: float | None) -> Reply:
+    exceeded = [
+        (QuotaName.REQUESTS_PER_DAY, 250),
+        (QuotaName.FREE_REQUESTS_PER_MINUTE, 10),
+        (QuotaName.FREE_INPUT_TOKENS_PER_MINUTE, 250_000),
+    ]
+    return quota_exceeded(model, exceeded, f"{22 if seconds is None else seconds:g}s")
+
+
+def _hours_quota(model: str, _seconds: float | None) -> Reply:
+    return quota_exceeded(model, [(QuotaName.REQUESTS_PER_MINUTE, 1000)], "65205s")
 
 
 def _bare_quota(_model: str, _seconds: float | None) -> Reply:
@@ -145,7 +178,15 @@ def _help_only_quota(_model: str, _seconds: float | None) -> Reply:
 
 
 def _absurd_quota(model: str, _seconds: float | None) -> Reply:
-    return _quota([_violation("FileStorageBytesPerProject", model, 21474836480)], "9223372036854775807s")
+    return quota_exceeded(model, [(QuotaName.FILE_STORAGE, 21474836480)], "9223372036854775807s")
+
+
+def _spend_limit(_model: str, _seconds: float | None) -> Reply:
+    # The real body has not been seen; so the text is all there is to tell it from other limits.
+    message = (
+        "Your project has exceeded its monthly spending cap. Please go to AI Studio to manage your project spend cap."
+    )
+    return error_reply(429, "RESOURCE_EXHAUSTED", message)
 
 
 def _fixed(code: int, status: str, message: str, reason: str | None = None) -> Reply:
@@ -155,9 +196,12 @@ def _fixed(code: int, status: str, message: str, reason: str | None = None) -> R
 _QUOTAS = {
     "429_minute": _per_minute,
     "429_day": _per_day,
+    "429_several": _several_quotas,
+    "429_hours": _hours_quota,
     "429_bare": _bare_quota,
     "429_help": _help_only_quota,
     "429_absurd": _absurd_quota,
+    "429_spend": _spend_limit,
 }
 
 _FIXED: Mapping[str, Reply] = {
@@ -166,9 +210,18 @@ _FIXED: Mapping[str, Reply] = {
     "400_precondition": _fixed(
         400, "FAILED_PRECONDITION", "Gemini API free tier is not available in your country. Please enable billing."
     ),
+    "400_billing": _fixed(
+        400, "FAILED_PRECONDITION", "Billing is not active for this project. Please set up billing in Google AI Studio."
+    ),
     "401": _fixed(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", "ACCESS_TOKEN_EXPIRED"),
     "403": _fixed(
         403, "PERMISSION_DENIED", "Your project has been denied access. Please contact support.", "CONSUMER_SUSPENDED"
+    ),
+    "403_billing": _fixed(
+        403,
+        "PERMISSION_DENIED",
+        "This API method requires billing to be enabled. Please enable billing on the project, then retry.",
+        "BILLING_DISABLED",
     ),
     "413": html_reply(413, "Your client issued a request that was too large."),
     "500": _fixed(500, "INTERNAL", "An internal error has occurred. Please retry."),
@@ -177,14 +230,16 @@ _FIXED: Mapping[str, Reply] = {
     "504": _fixed(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
 }
 
-CATALOGUE: frozenset[str] = frozenset({*_QUOTAS, *_FIXED, "404_model"})
+CATALOGUE: frozenset[str] = frozenset({*_QUOTAS, *_FIXED, "404_model", "404_retired"})
 """The names of the error replies that a script can ask for."""
 
 
 def catalogue_reply(name: str, *, model: str, retry_after_seconds: float | None = None) -> Reply:
-    """The error reply of that name; `retry_after_seconds` replaces the usual wait of 429_minute and 429_day."""
+    """The error reply of that name; `retry_after_seconds` replaces the usual wait of 429_minute, 429_day, 429_several."""
     if name == "404_model":
         return model_not_found(model)
+    if name == "404_retired":
+        return _model_retired(model)
     if name in _QUOTAS:
         return _QUOTAS[name](model, retry_after_seconds)
     return _FIXED[name]

@@ -1,17 +1,20 @@
 """The script of faults: which calls go wrong, and how.
 
 A script is a JSON list of rules; the first rule that fires decides. A rule counts the calls that meet its `model`,
-`media_sha256`, `label` and `text_contains` (and can be befallen by its fault, see below), and fires on those that its
-`nth`, `every` and `probability` choose (all of them where none is given), at most `times` times:
+`tier` (flex, standard, priority), `media_sha256`, `label` and `text_contains` (and can be befallen by its fault, see
+below), and fires on those that its `nth`, `every` and `probability` choose (all of them where none is given), at most
+`times` times:
 
     [{"match": {"nth": [1, 3]}, "fault": {"kind": "503"}},
      {"match": {"every": 10, "model": "gemini-3.8-flash"}, "fault": {"kind": "429_minute", "retry_after_seconds": 2}},
      {"match": {"probability": 0.05}, "times": 20, "fault": {"kind": "late", "seconds": 3}},
+     {"match": {"tier": "flex"}, "fault": {"kind": "503"}},
      {"match": {"label": {"job": "a"}, "text_contains": "photo"}, "fault": {"kind": "finish", "reason": "SAFETY"}}]
 
 Only valid calls count: a bad request is refused before the script is asked. Kinds:
 
-- error replies, by name: see `errors.CATALOGUE` (`retry_after_seconds` sets the wait of `429_minute`, `429_day`)
+- error replies, by name: see `errors.CATALOGUE` (`retry_after_seconds` sets the wait of `429_minute`, `429_day`,
+  `429_several`)
 - `blocked` (`reason`: promptFeedback.blockReason), `finish` (`reason`: any finishReason; MAX_TOKENS keeps half of the
   text, others have no text), `empty_stop`, `empty_candidates`, `empty_body`
 - a 200 not to be believed, by its form: `fenced`, `wrong_shape`, `not_json`, `two_objects`, `clock_times` (`00:01:02` for
@@ -19,13 +22,15 @@ Only valid calls count: a bad request is refused before the script is asked. Kin
   edges cut come as half of their letters), `half_heard` (the rest is left out), `half_tokens` (that, and half of the
   AUDIO tokens), `audio_not_heard` (no AUDIO tokens, and a text), `text_on_silence`; by its times: `bad_times`,
   `times_backward`, `times_out_of_range`, `times_invented` (evenly spread)
+- `cached`: half of the input comes from a cache, and costs as such; nothing else is amiss
 - only where the longest sound has more than `seconds`: `truncate_over` (MAX_TOKENS), `recitation_over`, `loop_over`
 - only where the temperature is below 0.5: `recitation_cold`, `empty_cold`
 - `html_200`, `json_list_body`
 - `reset` (before a byte is sent), `reset_mid_body`, `hang` (until the client leaves), `trickle` (the reply over
   `seconds`), `late` (the reply after `seconds`)
 
-`"paid": true|false` in a fault replaces the ledger's own judgement on whether the real Gemini would bill the call.
+`"paid": true|false` in a fault replaces the ledger's own judgement on whether the call was paid for: so answers that must be
+asked again are not counted as `paid_again`. The bill (`billed`, `cost_usd`) is Gemini's, and has every answer with 200.
 """
 
 import random
@@ -35,7 +40,7 @@ from typing import Any
 
 from simulator.errors import CATALOGUE
 from simulator.media import Look
-from simulator.question import Question
+from simulator.question import TIERS, Question
 from simulator.sounds import Sound
 
 ANSWER_KINDS = frozenset(
@@ -44,6 +49,7 @@ ANSWER_KINDS = frozenset(
         *("loop", "audio_not_heard", "bad_times", "times_backward", "times_out_of_range", "times_invented"),
         *("clock_times", "two_objects", "refusal_json", "wrong_language", "fragments", "half_heard", "half_tokens"),
         *("text_on_silence", "truncate_over", "recitation_over", "loop_over", "recitation_cold", "empty_cold"),
+        "cached",
     }
 )
 REPLY_KINDS = frozenset({"empty_body", "html_200", "json_list_body"})
@@ -76,6 +82,7 @@ class Match:
     every: int | None = None
     probability: float | None = None
     model: str | None = None
+    tier: str | None = None
     media_sha256: str | None = None
     label: Mapping[str, str] = field(default_factory=dict)
     text_contains: str | None = None
@@ -131,6 +138,8 @@ def next_fault(rules: list[Rule], question: Question, looks: Sequence[Look]) -> 
 def _is_about(match: Match, question: Question) -> bool:
     if match.model is not None and match.model != question.model:
         return False
+    if match.tier is not None and match.tier != question.tier:
+        return False
     if match.media_sha256 is not None and all(item.sha256 != match.media_sha256 for item in question.media):
         return False
     if any(question.labels.get(name) != value for name, value in match.label.items()):
@@ -176,7 +185,7 @@ def _checked(value: object, allowed: set[str], where: str) -> dict[str, Any]:
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("times", "every"), (int,)),
     **dict.fromkeys(("probability", "seconds", "retry_after_seconds"), (int, float)),
-    **dict.fromkeys(("model", "media_sha256", "text_contains", "reason", "kind"), (str,)),
+    **dict.fromkeys(("model", "tier", "media_sha256", "text_contains", "reason", "kind"), (str,)),
     "nth": (list,),
     "label": (dict,),
     "paid": (bool,),
@@ -190,6 +199,9 @@ def _check_types(given: Mapping[str, object], where: str) -> None:
         if value is not None and (not isinstance(value, allowed) or wrong_number):
             message = f"{where}: {name} cannot be {value!r}."
             raise ScriptError(message)
+    if given.get("tier", TIERS[0]) not in TIERS:
+        message = f"{where}: tier cannot be {given['tier']!r}. Known: {', '.join(TIERS)}."
+        raise ScriptError(message)
     if given.get("every") == 0:
         message = f"{where}: every must be at least 1."
         raise ScriptError(message)

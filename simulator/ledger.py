@@ -8,12 +8,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
 from simulator.answers import Tokens
+from simulator.prices import cost_usd
 from simulator.question import Question
 from simulator.sounds import Sound
 
@@ -42,14 +44,24 @@ class Call:
     """The finishReason, or BLOCKED."""
     fault: str | None = None
     paid: bool = False
-    """Would the real Gemini bill this call? A 200 answer, blocked ones included, delivered or not."""
+    """Was this call paid for, as far as the script of faults has it? A 200 answer, blocked ones included, delivered or
+    not; else what the script says."""
+    tier: str | None = None
+    """The service tier: standard, flex, priority; None where the request could not be read."""
+    billed: bool = False
+    """Is the call on Gemini's bill? Every answer of a model with 200, blocked and spoilt ones too; no error; of calls that
+    were cut off (reset, hang) those that the script calls paid."""
+    cost_usd: str | None = "0"
+    """US dollars, exactly, as text; 0 where it is not billed, None where the model or tier has no known price."""
     tokens: dict[str, int]
+    """As `answers.Tokens`: the input by modality, what of it was cached, the answer, the thinking."""
     delivered: bool = False
     """Was the whole reply written to a client that was still there?"""
     seconds: float = 0.0
 
     def about(self, question: Question) -> None:
         """Note what the call asks."""
+        self.tier = question.tier
         self.language_codes = list(question.transcription.language_codes)
         self.labels = dict(question.labels)
         self.media_sha256 = [item.sha256 for item in question.media]
@@ -62,6 +74,15 @@ class Call:
     def costs(self, tokens: Tokens) -> None:
         """Note what the call costs."""
         self.tokens = asdict(tokens)
+        cost = cost_usd(self.model, self.tier or "", tokens, self.time[:10])
+        self.cost_usd = None if cost is None else format(cost.normalize(), "f")
+
+    def line(self) -> dict[str, Any]:
+        """The call as JSON."""
+        return {name: getattr(self, name) for name in _COLUMNS}
+
+
+_COLUMNS = tuple(column.name for column in fields(Call))
 
 
 class Ledger:
@@ -97,7 +118,7 @@ class Ledger:
         call.seconds = round(call.seconds + time.monotonic(), 6)
         self.calls.append(call)
         if self._file:
-            self._file.write(json.dumps(asdict(call)) + "\n")
+            self._file.write(json.dumps(call.line()) + "\n")
             self._file.flush()
 
     def reset(self) -> None:
@@ -121,6 +142,8 @@ class Ledger:
             "by_fault": _counts(call.fault for call in self.calls if call.fault),
             "paid": len(paid),
             "paid_again": len(paid) - len({call.question_sha256 for call in paid}),
+            "billed": sum(call.billed for call in self.calls),
+            "cost_usd": str(sum((Decimal(call.cost_usd or 0) for call in self.calls), Decimal(0))),
             "delivered": sum(call.delivered for call in self.calls),
             "audio_seconds": round(sum(call.audio_seconds for call in paid), 2),
             "tokens": dict(sum((Counter(call.tokens) for call in paid), Counter())),

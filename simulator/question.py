@@ -20,6 +20,7 @@ from simulator.transcriber import Transcription, check_message, is_transcriber, 
 MAX_LABELS = 64
 OUTPUT_LIMIT_TOKENS = 65_536
 DEFAULT_THOUGHT_TOKENS = 24
+TIERS = ("standard", "flex", "priority")
 
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -51,6 +52,8 @@ class Question:
     """The language in which the text asks to answer, or that it says is spoken."""
     translate_to: str | None
     """The language into which the text asks to translate."""
+    tier: str
+    """The service tier, one of TIERS."""
     transcription: Transcription
     """What is asked of a model made for transcription; others make no use of it."""
 
@@ -83,8 +86,13 @@ def read_question(message: dict[str, Any], model: str) -> Question:
         temperature=config.get("temperature", 1.0),
         language=None if is_transcriber(model) else asked_language(text),
         translate_to=translation[1] if translation else None,
+        tier=_tier(message.get("service_tier", "unspecified")),
         transcription=read_transcription(config),
     )
+
+
+def _tier(asked: str) -> str:
+    return TIERS[0] if asked == "unspecified" else asked
 
 
 def _parts(content: dict[str, Any], path: str) -> list[dict[str, Any]]:

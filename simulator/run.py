@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simulator.faults import ScriptError
 from simulator.ledger import Ledger
+from simulator.quota import NO_LIMITS, Limits
 from simulator.server import MODELS, Options, Simulator
 
 DEFAULT_PORT = 8799
@@ -22,7 +23,7 @@ def serve(
     api_key: str | None = None,
     models: Iterable[str] = (),
     latency_seconds: tuple[float, float] = (0.0, 0.0),
-    requests_per_minute: int | None = None,
+    limits: Limits = NO_LIMITS,
     seed: int = 0,
     faults_path: Path | None = None,
     ledger_path: Path | None = None,
@@ -37,7 +38,7 @@ def serve(
         api_key=api_key,
         models=tuple(dict.fromkeys((*MODELS, *models))),
         latency_seconds=latency_seconds,
-        requests_per_minute=requests_per_minute,
+        limits=limits,
         seed=seed,
         faults=_script(faults_path) if faults_path else (),
     )

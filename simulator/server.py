@@ -1,7 +1,7 @@
 """The simulator itself: which request goes where, and who may ask.
 
 `/v1/…`, `/v1beta/…`, `/v1beta1/…` are Gemini's and need a key. `/simulator/…` is the simulator's own: it shows the
-ledger and takes fault scripts.
+ledger, takes fault scripts and changes which key is right.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from simulator.answers import INPUT_LIMIT_TOKENS
-from simulator.calls import Bucket, Ending, answer_call, check_deadline, deliver, read_call
+from simulator.answers import INPUT_LIMIT_TOKENS, count_input
+from simulator.calls import Ending, answer_call, check_deadline, deliver, read_call
 from simulator.errors import (
     RefusedError,
     Reply,
@@ -24,12 +24,12 @@ from simulator.errors import (
     invalid_argument,
     json_reply,
     model_not_found,
-    quota_per_minute,
 )
 from simulator.faults import Rule, ScriptError, next_fault, read_script
 from simulator.http import Connection, Request
 from simulator.ledger import Call, Ledger
 from simulator.question import OUTPUT_LIMIT_TOKENS
+from simulator.quota import NO_LIMITS, Limits, Quota
 
 MODELS = (
     *("gemini-3.8-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.5-transcribe"),
@@ -39,6 +39,7 @@ MAX_BODY_BYTES = 100 * 1024 * 1024
 THREAD_FROM_BYTES = 256 * 1024
 """Larger requests are read and looked at in a thread, so that the others need not wait."""
 REFUSED_KEY = "invalid"
+CLIENT_ERRORS = range(400, 500)
 
 _MODEL_PATH = re.compile(
     r"/(?P<version>v1|v1beta|v1beta1)/"
@@ -52,12 +53,12 @@ class Options:
     """How the simulator behaves."""
 
     api_key: str | None = None
-    """The only key that is right; None: any but `invalid`."""
+    """The only key that is right, to begin with; None: any but `invalid`."""
     models: tuple[str, ...] = MODELS
     latency_seconds: tuple[float, float] = (0.0, 0.0)
     """Each answer takes a time drawn from this range."""
-    requests_per_minute: int | None = None
-    """Per model: what comes faster is answered with 429."""
+    limits: Limits = NO_LIMITS
+    """Per model: what exceeds them is answered with 429."""
     seed: int = 0
     faults: Sequence[object] = ()
     """The script to begin with, as JSON: see `faults.py`."""
@@ -76,7 +77,8 @@ class Simulator:
     def _reset(self) -> None:
         self._rules: list[Rule] = read_script(self._script, seed=self._options.seed)
         self._latency = random.Random(self._options.seed)
-        self._buckets: dict[str, Bucket] = {}
+        self._quota = Quota(self._options.limits)
+        self._right_key = self._options.api_key
 
     def connect(self) -> Connection:
         """A protocol for a new client."""
@@ -108,7 +110,7 @@ class Simulator:
         """The simulator's own endpoints; None where the path is not one of them."""
         match request.method, request.path:
             case "GET", "/simulator/ledger":
-                return json_reply({"calls": [asdict(call) for call in self.ledger.calls]})
+                return json_reply({"calls": [call.line() for call in self.ledger.calls]})
             case "GET", "/simulator/summary":
                 return json_reply(self.ledger.summary())
             case "POST", "/simulator/reset":
@@ -117,7 +119,20 @@ class Simulator:
                 return json_reply({})
             case "POST", "/simulator/faults":
                 return self._replace_script(request.body)
+            case "POST", "/simulator/key":
+                return self._replace_key(request.body)
         return None
+
+    def _replace_key(self, body: bytes) -> Reply:
+        """`{"api_key": "…"}`: from now on only that one is right; null: any but `invalid`."""
+        try:
+            given = json.loads(body)
+        except (ValueError, RecursionError):
+            given = None
+        if not isinstance(given, dict) or set(given) != {"api_key"} or not isinstance(given["api_key"], str | None):
+            return error_reply(400, "INVALID_ARGUMENT", 'A key is given as {"api_key": "…"} or {"api_key": null}.')
+        self._right_key = given["api_key"]
+        return json_reply({})
 
     def _replace_script(self, body: bytes) -> Reply:
         try:
@@ -148,7 +163,7 @@ class Simulator:
         if scheme.lower() == "bearer" and token not in ("", REFUSED_KEY):
             return
         key = next((item for item in keys if item), "")
-        if not key or key == REFUSED_KEY or self._options.api_key not in (None, key):
+        if not key or key == REFUSED_KEY or self._right_key not in (None, key):
             raise RefusedError(api_key_invalid())
 
     async def _generate(self, request: Request, connection: Connection, model: str, version: str) -> None:
@@ -168,8 +183,10 @@ class Simulator:
                 question, looks = read_call(request.body, call)
             else:
                 question, looks = await asyncio.to_thread(read_call, request.body, call)
-            self._take_quota(call.model)
+            admission = self._quota.admit(call.model, count_input(question, looks).prompt)
             ending = answer_call(call, question, looks, next_fault(self._rules, question, looks))
+            if ending.reply.status not in CLIENT_ERRORS:
+                self._quota.take(admission)
         except RefusedError as refused:
             ending = Ending(reply=refused.reply)
         except Exception:  # noqa: BLE001 a bug of the simulator must be seen, by its client too
@@ -187,14 +204,6 @@ class Simulator:
             check_deadline(deadline)
         if model not in self._options.models:
             raise RefusedError(model_not_found(model, version))
-
-    def _take_quota(self, model: str) -> None:
-        limit = self._options.requests_per_minute
-        if limit is None:
-            return
-        wait = self._buckets.setdefault(model, Bucket(limit)).wait_seconds()
-        if wait:
-            raise RefusedError(quota_per_minute(model, wait, limit))
 
 
 def _described(model: str) -> dict[str, object]:

@@ -23,6 +23,7 @@ _SAME_AS: Mapping[str, tuple[str, str | None]] = {
 }
 """Faults that differ in when they come, not in what they do."""
 _AUDIO_SHARES = {"audio_not_heard": 0.0, "half_tokens": 0.5}
+_CACHED_SHARES = {"cached": 0.5}
 _PLAIN = {
     "wrong_shape": json.dumps({"simulated": [1, {"unexpected": True}]}),
     "not_json": '{"caption": "Simulated, not Gemini", "tags": [broken',
@@ -58,7 +59,9 @@ def _written(question: Question, looks: Sequence[Look], kind: str) -> Answer:
         segments = MISHEARD[kind](segments, max((sound.duration for sound in sounds), default=0.0))
     segments = respelt(segments, lambda word: _spelt(word, question, language))
     answer = Answer(parts=_parts(question, looks, segments, language, kind), note=note)
-    return replace(answer, audio_share=_AUDIO_SHARES.get(kind, 1.0))
+    return replace(
+        answer, audio_share=_AUDIO_SHARES.get(kind, 1.0), cached_share=_CACHED_SHARES.get(kind, answer.cached_share)
+    )
 
 
 def _spelt(word: str, question: Question, language: str) -> str:

@@ -49,8 +49,12 @@ class Simulator:
         """Replace the script of faults; all counts start anew. Without rules all goes well from now on."""
         self._request("POST", "/simulator/faults", json.dumps(list(rules)))
 
+    def set_key(self, api_key: str | None) -> None:
+        """From now on only this key is right; None: any but `invalid`."""
+        self._request("POST", "/simulator/key", json.dumps({"api_key": api_key}))
+
     def reset(self) -> None:
-        """Forget the calls so far."""
+        """Forget the calls so far and what they used of the quotas; the script's counts start anew, the first key is right."""
         self._request("POST", "/simulator/reset")
 
     def _request(self, method: str, path: str, body: str = "") -> Any:
@@ -73,13 +77,24 @@ def simulator(
     ledger: Path | None = None,
     api_key: str | None = None,
     requests_per_minute: int | None = None,
+    input_tokens_per_minute: int | None = None,
+    requests_per_day: int | None = None,
+    minute_seconds: float | None = None,
 ) -> Iterator[Simulator]:
     """A simulator for as long as the block lasts.
 
     `latency` is in seconds, or a range such as `0.2-0.9`; `ledger` is a file to append every call to; `api_key` the only
-    key that is right. Raises ServerFailedError, with what it wrote, where it did not start.
+    key that is right; `minute_seconds` how long a minute of quota lasts. Raises ServerFailedError, with what it wrote, where it did not start.
     """
-    flags = {"--latency": latency, "--ledger": ledger, "--api-key": api_key, "--rpm": requests_per_minute}
+    flags = {
+        "--latency": latency,
+        "--ledger": ledger,
+        "--api-key": api_key,
+        "--rpm": requests_per_minute,
+        "--tpm": input_tokens_per_minute,
+        "--rpd": requests_per_day,
+        "--minute-seconds": minute_seconds,
+    }
     given = [str(part) for name, value in flags.items() if value is not None for part in (name, value)]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(

@@ -67,6 +67,7 @@ def test_a_bad_request_does_not_use_up_a_fault(simulator: Any) -> None:
     ("script", "named"),
     [
         ({}, "a JSON list"),
+        ([rule("503", {"tier": "batch"})], "tier cannot be 'batch'"),
         ([1], "Rule 1"),
         ([rule("503"), rule("5o3")], "Rule 2 of the fault script: unknown kind '5o3'"),
         ([rule("503", {"nht": [1]})], "['nht']"),
@@ -92,11 +93,17 @@ def test_a_script_that_cannot_be_used_is_refused_and_the_old_one_stays(simulator
         ("429_bare", 429, "RESOURCE_EXHAUSTED", None),
         ("429_help", 429, "RESOURCE_EXHAUSTED", None),
         ("429_absurd", 429, "RESOURCE_EXHAUSTED", None),
+        ("429_several", 429, "RESOURCE_EXHAUSTED", None),
+        ("429_hours", 429, "RESOURCE_EXHAUSTED", None),
+        ("429_spend", 429, "RESOURCE_EXHAUSTED", None),
         ("400_invalid", 400, "INVALID_ARGUMENT", None),
         ("400_key", 400, "INVALID_ARGUMENT", "API_KEY_INVALID"),
         ("400_precondition", 400, "FAILED_PRECONDITION", None),
+        ("400_billing", 400, "FAILED_PRECONDITION", None),
         ("401", 401, "UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED"),
         ("403", 403, "PERMISSION_DENIED", "CONSUMER_SUSPENDED"),
+        ("403_billing", 403, "PERMISSION_DENIED", "BILLING_DISABLED"),
+        ("404_retired", 404, "NOT_FOUND", None),
         ("404_model", 404, "NOT_FOUND", None),
         ("500", 500, "INTERNAL", None),
         ("503", 503, "UNAVAILABLE", None),
@@ -110,12 +117,15 @@ def test_each_error_has_its_body(simulator: Any, kind: str, status: int, grpc: s
     assert reason in (None, *(item.get("reason") for item in answer.error.get("details", [])))
     (call,) = simulator.calls()
     assert (call["status"], call["fault"], call["paid"]) == (status, kind, False)
+    assert (call["billed"], call["cost_usd"], call["tokens"]) == (False, "0", {})
 
 
 @pytest.mark.parametrize(
     ("kind", "quota", "delay"),
     [
         ("429_minute", "GenerateRequestsPerMinutePerProjectPerModel", "1.5s"),
+        ("429_hours", "GenerateRequestsPerMinutePerProjectPerModel", "65205s"),
+        ("429_spend", None, None),
         ("429_day", "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "1.5s"),
         ("429_absurd", "FileStorageBytesPerProject", "9223372036854775807s"),
         ("429_help", None, None),
@@ -130,7 +140,14 @@ def test_each_quota_names_its_limit_and_its_wait(
     violations = details.get("QuotaFailure", {"violations": [{"quotaId": None}]})["violations"]
     assert [item["quotaId"] for item in violations] == [quota]
     assert details.get("RetryInfo", {}).get("retryDelay") == delay
-    assert ("Help" in details) == (kind != "429_bare")
+    assert ("Help" in details) == (kind not in ("429_bare", "429_spend"))
+
+
+def test_a_fault_of_a_tier_leaves_the_others_alone(simulator: Any) -> None:
+    simulator.script(rule("503", {"tier": "flex"}))
+    tiers = ("flex", "standard", "priority", "unspecified", None, "flex")
+    asked = [HELLO if tier is None else {**HELLO, "serviceTier": tier} for tier in tiers]
+    assert [simulator.ask(body).status for body in asked] == [503, 200, 200, 200, 200, 503]
 
 
 @pytest.mark.parametrize(("kind", "status"), [("503_html", 503), ("html_200", 200), ("413", 413)])
@@ -264,15 +281,6 @@ def test_a_late_answer_to_a_client_that_left_is_paid_and_not_delivered(simulator
         pass
     (call,) = simulator.calls()
     assert (call["status"], call["delivered"], call["paid"]) == (200, False, True)
-
-
-def test_calls_beyond_the_quota_get_429_with_the_time_to_wait(start: Make) -> None:
-    with start("--rpm", "3") as client:
-        answers = [client.ask(HELLO) for _ in range(4)]
-        assert [answer.status for answer in answers] == [200, 200, 200, 429]
-        delay = next(item["retryDelay"] for item in answers[-1].error["details"] if "retryDelay" in item)
-        assert 0 < float(delay.rstrip("s")) <= 20
-        assert client.ask(HELLO, model="gemini-2.5-pro").status == 200
 
 
 def test_a_script_file_is_read_at_the_start_and_a_bad_one_stops_it(start: Make, tmp_path: Any) -> None:
