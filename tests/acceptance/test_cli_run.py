@@ -5,6 +5,7 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.acceptance.conftest import ROOT, Shell, ended, lines_of
