@@ -100,8 +100,8 @@ def test_another_model_s_answers_say_nothing(tmp_path: Path) -> None:
 
 
 def test_an_estimate_makes_no_database(tmp_path: Path) -> None:
-    estimate([PICTURE], settings(tmp_path / "home"), model=MODEL)
-    assert not (tmp_path / "home").exists()
+    estimate([PICTURE], settings(tmp_path), model=MODEL)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_many_short_prompts_are_not_billed_as_a_long_one(tmp_path: Path) -> None:
