@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from cli.files import MediaFile
 from cli.options import options_of
+from gemini.prices import PriceTable
 from models.database import Database
 from models.state import FINAL, LIVE, JobState
 from models.store import admin, queries, reports
@@ -62,7 +63,9 @@ class Accepted:
     """Jobs that had failed or were cancelled, and are tried again."""
 
 
-def accept_run(database: Database, settings: Settings, asked: Asked, media: Sequence[MediaFile]) -> Accepted:
+def accept_run(
+    database: Database, settings: Settings, asked: Asked, media: Sequence[MediaFile], *, prices: PriceTable
+) -> Accepted:
     """Store a job for each file that has none yet, and queue again what may succeed now.
 
     Raises RefusedError, DatabaseUnavailableError.
@@ -80,7 +83,7 @@ def accept_run(database: Database, settings: Settings, asked: Asked, media: Sequ
     new: set[str] = set()
     batch_id = ""
     for start in range(0, len(items), SLICE):
-        submission = accept(database, settings, batch, items[start : start + SLICE])
+        submission = accept(database, settings, batch, items[start : start + SLICE], prices=prices)
         batch_id = submission.batch_id
         ids.update(submission.job_ids)
         new |= submission.new

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Check database, broker, Gemini key, codecs, disk and clock."""
+    """Check database, broker, Gemini key, prices, codecs, disk and clock."""
     from cli.console import emit, emit_json, one_line
     from worker.doctor import examine
     from worker.settings import load_settings

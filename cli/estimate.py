@@ -1,8 +1,8 @@
-"""What a run would come to, before anything is called: files, seconds, tokens, dollars. All of it is an estimate.
+"""What a run would come to, before anything is called: files, seconds, tokens, dollars, time. All of it is an estimate.
 
-Tokens: of pictures and of sound by the table of what models make use of (`gemini.abilities`); what the prompt and the
-answers need is from our own questions. Seconds are those that the files' headers say, read in decoding processes, since
-headers come from outside too.
+Tokens of pictures and of sound are by the table of what models make use of (`gemini.abilities`); what the prompts and the
+answers need is by past answers (`cli.past`), with a range: as little as the leanest tenth of them on each call, as much as
+the fullest. Seconds are those that the files' headers say, read in decoding processes, since headers come from outside too.
 """
 
 from collections import Counter
@@ -16,20 +16,40 @@ from math import ceil
 from typing import Any
 
 from cli.files import MediaFile
+from cli.pace import Pace, least_time, passed_caps
+from cli.past import Habit, habits
 from cli.progress import clock_words
 from gemini.abilities import Detail, audio_ability, picture_ability
-from gemini.prices import cost_usd
+from gemini.price_files import load_prices
+from gemini.prices import PriceTable, cost_usd
 from gemini.question import Usage
 from media.sandbox import Sandbox, SandboxLimits
 from models.failures import FailureError
 from worker.settings import Settings
 from worker.shapes import usd, usd_words
 
-PROMPT_TOKENS = 250
-CAPTION_TOKENS = 150
-TRANSCRIPT_TOKENS_PER_SECOND = 6
-"""Two and a half words a second, each with its share of times, names and brackets."""
 PROBE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """What the files of one kind would take: the calls, and the tokens of all of them."""
+
+    calls: int
+    low: Usage
+    expected: Usage
+    high: Usage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    """Tokens and money at one end of the estimate, or between."""
+
+    input_tokens: int
+    output_tokens: int
+    thinking_tokens: int
+    cost_usd: Decimal | None
+    """None where nobody knows the model's price."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,48 +62,82 @@ class Estimate:
     unknown_length: int
     """Recordings whose length their headers do not tell; they are not in the sums."""
     calls: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: Decimal | None
-    """None where nobody knows the model's price."""
+    low: Range
+    expected: Range
+    high: Range
+    answers: Mapping[str, int]
+    """Past answers that each kind's figures are from; 0 is an assumption."""
+    pace: Pace | None
     model: str
 
 
 def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str, detail: Detail = Detail.MEDIUM) -> Estimate:
-    """The estimate for these files. Nothing leaves the machine and nothing is stored."""
+    """The estimate for these files. Nothing leaves the machine and nothing is stored. Raises PriceFileError."""
+    prices = load_prices(settings.prices_file)
     by_kind = Counter(file.kind for file in media)
     lengths = _lengths([file.path for file in media if file.kind == "transcribe"], settings)
     known = [seconds for seconds in lengths if seconds is not None]
-    usage, calls = expected_usage(
-        by_kind["caption"], known, clip_seconds=settings.clip_seconds, model=model, detail=detail
+    habit = habits(settings, model=model)
+    shares = expected_shares(
+        by_kind["caption"], known, clip_seconds=settings.clip_seconds, model=model, detail=detail, habit=habit
     )
+    calls = sum(share.calls for share in shares)
+    low, expected, high = (_range(prices, model, shares, end) for end in ("low", "expected", "high"))
     return Estimate(
         by_kind=dict(by_kind),
         size_bytes=sum(file.size_bytes for file in media),
         sound_seconds=sum(known),
         unknown_length=len(lengths) - len(known),
         calls=calls,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cost_usd=cost_usd(model, usage, datetime.now(UTC).date()),
+        low=low,
+        expected=expected,
+        high=high,
+        answers={kind: habit[kind].answers for kind in by_kind},
+        pace=least_time(calls, expected.input_tokens, settings),
         model=model,
     )
 
 
-def expected_usage(
-    pictures: int, lengths: Sequence[float], *, clip_seconds: float, model: str, detail: Detail = Detail.MEDIUM
-) -> tuple[Usage, int]:
-    """Tokens and calls of so many pictures and of recordings of these lengths, in seconds."""
-    clips = sum(max(1, ceil(seconds / clip_seconds)) for seconds in lengths)
-    calls, sound = pictures + clips, sum(lengths)
-    image = pictures * picture_ability(model, detail).tokens
-    audio, text = round(sound * audio_ability(model).most_tokens), calls * PROMPT_TOKENS
-    usage = Usage(
-        input_tokens=image + audio + text,
-        output_tokens=pictures * CAPTION_TOKENS + round(sound * TRANSCRIPT_TOKENS_PER_SECOND),
-        input_by_modality={"IMAGE": image, "AUDIO": audio, "TEXT": text},
+def expected_shares(
+    pictures: int, lengths: Sequence[float], *, clip_seconds: float, model: str, habit: Mapping[str, Habit],
+    detail: Detail = Detail.MEDIUM,
+) -> list[Share]:  # fmt: skip
+    """What so many pictures and recordings of these lengths, in seconds, would take."""
+    clips, sound = sum(max(1, ceil(seconds / clip_seconds)) for seconds in lengths), sum(lengths)
+    image, audio = pictures * picture_ability(model, detail).tokens, round(sound * audio_ability(model).most_tokens)
+    return [
+        _share(habit["caption"], calls=pictures, units=pictures, media={"IMAGE": image}),
+        _share(habit["transcribe"], calls=clips, units=sound, media={"AUDIO": audio}),
+    ]
+
+
+def _share(habit: Habit, *, calls: int, units: float, media: Mapping[str, int]) -> Share:
+    """`units`: what the output is counted by, pictures or seconds."""
+    figures = zip(habit.text_tokens.ends(), habit.output_tokens.ends(), habit.thinking_tokens.ends(), strict=True)
+    low, expected, high = (
+        Usage(
+            input_tokens=sum(media.values()) + round(calls * text),
+            output_tokens=round(units * output),
+            thinking_tokens=round(calls * thinking),
+            input_by_modality={**media, "TEXT": round(calls * text)},
+        )
+        for text, output, thinking in figures
     )
-    return usage, calls
+    return Share(calls=calls, low=low, expected=expected, high=high)
+
+
+def _range(prices: PriceTable, model: str, shares: Sequence[Share], end: str) -> Range:
+    usages: list[tuple[int, Usage]] = [(share.calls, getattr(share, end)) for share in shares if share.calls]
+    today = datetime.now(UTC).date()
+    costs = [cost_usd(prices, model, used, today, prompt_tokens=used.input_tokens // calls) for calls, used in usages]
+    known = [cost for cost in costs if cost is not None]
+    is_known = prices.knows(model, today) and len(known) == len(costs)
+    return Range(
+        input_tokens=sum(used.input_tokens for _, used in usages),
+        output_tokens=sum(used.output_tokens for _, used in usages),
+        thinking_tokens=sum(used.thinking_tokens for _, used in usages),
+        cost_usd=sum(known, Decimal(0)) if is_known else None,
+    )
 
 
 def said_seconds(path: str) -> float | None:
@@ -118,6 +172,7 @@ def _seconds_or_none(future: Future[Any]) -> float | None:
 
 def estimate_shape(estimated: Estimate) -> dict[str, Any]:
     """The estimate as JSON."""
+    low, expected, high = estimated.low, estimated.expected, estimated.high
     return {
         "by_kind": dict(estimated.by_kind),
         "size_bytes": estimated.size_bytes,
@@ -125,24 +180,61 @@ def estimate_shape(estimated: Estimate) -> dict[str, Any]:
         "unknown_length": estimated.unknown_length,
         "model": estimated.model,
         "calls": estimated.calls,
-        "input_tokens": estimated.input_tokens,
-        "output_tokens": estimated.output_tokens,
-        "cost_usd": None if estimated.cost_usd is None else usd(estimated.cost_usd),
+        "input_tokens": expected.input_tokens,
+        "input_tokens_low": low.input_tokens,
+        "input_tokens_high": high.input_tokens,
+        "output_tokens": expected.output_tokens,
+        "output_tokens_low": low.output_tokens,
+        "output_tokens_high": high.output_tokens,
+        "thinking_tokens": expected.thinking_tokens,
+        "thinking_tokens_low": low.thinking_tokens,
+        "thinking_tokens_high": high.thinking_tokens,
+        "cost_usd": _usd_or_none(expected.cost_usd),
+        "cost_usd_low": _usd_or_none(low.cost_usd),
+        "cost_usd_high": _usd_or_none(high.cost_usd),
+        "past_answers": dict(estimated.answers),
+        "at_least_seconds": None if estimated.pace is None else round(estimated.pace.seconds, 3),
+        "limited_by": None if estimated.pace is None else estimated.pace.limit,
     }
+
+
+def _usd_or_none(amount: Decimal | None) -> str | None:
+    return None if amount is None else usd(amount)
 
 
 def estimate_lines(estimated: Estimate) -> list[str]:
     """The estimate for a person."""
-    cost = "unknown: no price is known" if estimated.cost_usd is None else f"about {usd_words(estimated.cost_usd)}"
+    low, expected, high = estimated.low, estimated.expected, estimated.high
     pictures, recordings = estimated.by_kind.get("caption", 0), estimated.by_kind.get("transcribe", 0)
-    assumed = f"assumed: {CAPTION_TOKENS} a caption, {TRANSCRIPT_TOKENS_PER_SECOND} a second of speech"
+    output = f"{_out(expected):,} output ({_out(low):,} to {_out(high):,}; {_base_words(estimated.answers)})"
     lines = [
         f"files   {pictures:,} pictures, {recordings:,} recordings ({estimated.size_bytes / 1e6:,.1f} MB)",
         f"sound   {clock_words(estimated.sound_seconds)} ({estimated.sound_seconds:,.0f} s)",
         f"calls   {estimated.calls:,} to {estimated.model}",
-        f"tokens  about {estimated.input_tokens:,} input, {estimated.output_tokens:,} output ({assumed})",
-        f"cost    {cost}; what was answered before costs nothing",
+        f"tokens  about {expected.input_tokens:,} input, {output}",
+        f"cost    {_cost_words(estimated)}; what was answered before costs nothing",
     ]
+    lines += [f"        {line}" for line in passed_caps(high.cost_usd or Decimal(0))]
+    if estimated.pace:
+        lines.append(f"time    {estimated.pace.words}")
     if estimated.unknown_length:
         lines.append(f"        {estimated.unknown_length} recordings do not tell their length and are not counted")
     return lines
+
+
+def _out(figures: Range) -> int:
+    return figures.output_tokens + figures.thinking_tokens
+
+
+def _base_words(answers: Mapping[str, int]) -> str:
+    """What the figures are from."""
+    told = " and ".join(f"{count:,} {kind}" for kind, count in sorted(answers.items()) if count)
+    assumed = "" if all(answers.values()) else "assumed"
+    return " else ".join(part for part in (f"by the last {told} answers" if told else "", assumed) if part)
+
+
+def _cost_words(estimated: Estimate) -> str:
+    low, expected, high = (part.cost_usd for part in (estimated.low, estimated.expected, estimated.high))
+    if low is None or expected is None or high is None:
+        return "unknown: no price is known"
+    return f"about {usd_words(expected)} ({usd_words(low)} to {usd_words(high)})"

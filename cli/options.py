@@ -45,6 +45,9 @@ Track = Annotated[
 ]
 TranslateTo = Annotated[str | None, typer.Option(metavar="LANG", help="Recordings: write the transcript in it.")]
 Detail = Annotated[DetailChoice | None, typer.Option(help="Pictures: how closely to look; high reads small print.")]
+AllowUnknownPrice = Annotated[
+    bool, typer.Option("--allow-unknown-price", help="Ask a model whose price nobody knows; its cost is not counted.")
+]
 
 KINDS_OF: Mapping[str, frozenset[str]] = {
     "language": frozenset({"caption", "transcribe"}),

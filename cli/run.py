@@ -79,6 +79,7 @@ def run(
     detail: options.Detail = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="Gemini calls in flight, at most.")] = None,
     budget: Budget = None,
+    allow_unknown_price: options.AllowUnknownPrice = False,
     force: Annotated[bool, typer.Option("--force", help="Ask and pay again for what is done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; call and store nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -95,7 +96,7 @@ def run(
     from cli.writing import check_writable
     from worker.settings import load_settings
 
-    loaded = load_settings(flags={"concurrency": concurrency})
+    loaded = load_settings(flags={"concurrency": concurrency, "allow_unknown_prices": allow_unknown_price or None})
     if out is not None:
         check_writable(out, endings=(".jsonl", ".csv"))
     given = options.given_options(
@@ -151,14 +152,16 @@ def _run(loaded: "LoadedSettings", asked: "Asked", found: "Found", outputs: Outp
     from cli.batches import accept_run
     from cli.waiting import Watch
     from cli.working import work_off
+    from gemini.price_files import load_prices
     from models.store import reports
     from models.store.queries import JobFilter
     from worker.bootstrap import open_ready_database
 
     started = time.monotonic()
+    prices = load_prices(loaded.settings.prices_file)
     database = open_ready_database(loaded.settings)
     try:
-        accepted = accept_run(database, loaded.settings, asked, found.media)
+        accepted = accept_run(database, loaded.settings, asked, found.media, prices=prices)
         wanted = JobFilter(batch_id=accepted.batch_id)
         before = reports.totals(database, wanted)
         watch = Watch(
@@ -166,7 +169,12 @@ def _run(loaded: "LoadedSettings", asked: "Asked", found: "Found", outputs: Outp
             has_recordings=any(file.kind == "transcribe" for file in found.media),
         )  # fmt: skip
         ended = _ended_at_once() if before.done == before.total else work_off(loaded, database, watch)
-        facts = {"before": before, "after": reports.totals(database, wanted), "skipped": len(found.skipped)}
+        facts = {
+            "prices": prices,
+            "before": before,
+            "after": reports.totals(database, wanted),
+            "skipped": len(found.skipped),
+        }
         summary, trouble = _conclude(database, accepted, outputs, seconds=time.monotonic() - started, **facts)
         is_embedded = loaded.settings.embedded
         return _say_end(ended, summary, trouble=trouble, is_embedded=is_embedded, batch_id=accepted.batch_id)

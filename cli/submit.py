@@ -60,6 +60,7 @@ def submit(
     translate_to: options.TranslateTo = None,
     detail: options.Detail = None,
     budget: Budget = None,
+    allow_unknown_price: options.AllowUnknownPrice = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the batch is done.")] = False,
     timeout: Annotated[float | None, typer.Option(metavar="S", min=0, help="With --wait: seconds at most.")] = None,
     as_json: Json = False,
@@ -76,7 +77,7 @@ def submit(
         kind=kind, priority=priority, owner=owner, batch=batch, key=idempotency_key, model=model, options=given,
         budget_usd=budget_of(budget),
     )  # fmt: skip
-    with opened() as (loaded, database):
+    with opened({"allow_unknown_prices": allow_unknown_price or None}) as (loaded, database):
         items = _items(_read(sources), wish)
         submission = _accept(database, loaded.settings, wish, items)
         if as_json:

@@ -10,8 +10,7 @@ from typing import Any
 from cli.console import one_line
 from cli.exits import Exit
 from cli.progress import clock_words
-from gemini.prices import cost_usd
-from gemini.question import Usage
+from gemini.prices import PriceTable
 from models.state import JobState
 from models.store.queries import JobView
 from models.store.reports import Totals
@@ -59,9 +58,10 @@ class Summary:
 
 def summarize(
     views: Iterable[JobView], *, before: Totals, after: Totals, batch_id: str, skipped: int, done_before: int,
-    retried: int, seconds: float,
+    retried: int, seconds: float, prices: PriceTable,
 ) -> Summary:  # fmt: skip
     """The summary of these jobs; `before` and `after` are the batch's totals around the work."""
+    today = datetime.now(UTC).date()
     states: Counter[JobState] = Counter()
     failed: dict[str, list[JobView]] = {}
     models: set[str] = set()
@@ -84,14 +84,9 @@ def summarize(
         output_tokens=after.output_tokens - before.output_tokens,
         thinking_tokens=after.thinking_tokens - before.thinking_tokens,
         cost_usd=after.cost_usd - before.cost_usd,
-        unpriced_models=tuple(sorted(model for model in models if not has_price(model))),
+        unpriced_models=tuple(sorted(model for model in models if not prices.knows(model, today))),
         seconds=seconds,
     )
-
-
-def has_price(model: str) -> bool:
-    """Does the price table know the model?"""
-    return cost_usd(model, Usage(input_tokens=1, output_tokens=1), datetime.now(UTC).date()) is not None
 
 
 def _failure_summary(code: str, views: list[JobView]) -> FailureSummary:

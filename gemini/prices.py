@@ -1,22 +1,22 @@
-"""What a call costs, by the dated price table `prices.toml`. A pure function; an unknown price is None, no guess.
+"""What a call costs, by a dated price table. A pure function of both; an unknown price is None, no guess.
 
 Cost = for each modality (input - cached) at its input price + cached at its cache price, + tool input at the input
 price, + (answer + thinking) at the output price. `promptTokenCount` includes what came from the cache,
 `candidatesTokenCount` excludes the thinking (https://ai.google.dev/gemini-api/docs/pricing).
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 
 from gemini.question import Usage
 
 _MILLION = Decimal(1_000_000)
 _UNATTRIBUTED = ""
+
+BILLED_AS: Mapping[str, str] = {"standard": "standard", "flex": "flex", "economy": "batch", "priority": "priority"}
+"""Our name of a service tier -> Google's, which the price table uses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +31,8 @@ class Price:
     input: Mapping[str, Decimal]
     cached: Mapping[str, Decimal]
     output: Decimal
+    tiers: Mapping[str, Decimal]
+    """Google's service tiers that the row holds for -> what input and output cost there in relation to the row."""
     source: str
 
     def holds(self, model: str, input_tokens: int, at: date) -> bool:
@@ -45,32 +47,35 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriceTable:
-    """All rows, and what each service tier costs in relation to the standard one."""
+    """All rows, and what each service tier costs in relation to the standard one where a row says nothing else."""
 
     prices: tuple[Price, ...]
     tiers: Mapping[str, Decimal]
 
+    def knows(self, model: str, at: date, tier: str = "standard") -> bool:
+        """Is there a price of the model on that day, in that service tier (ours or Google's name)?"""
+        name, billed = model.removeprefix("models/"), BILLED_AS.get(tier, tier)
+        return any(
+            row.model == name and billed in row.tiers and row.valid_from <= at <= row.valid_to for row in self.prices
+        )
 
-@cache
-def price_table() -> PriceTable:
-    """The table, read once a process. Money stays decimal from the file on."""
-    table = tomllib.loads(Path(__file__).with_name("prices.toml").read_text("utf-8"), parse_float=Decimal)
-    return PriceTable(prices=tuple(Price(**row) for row in table["price"]), tiers=table["tiers"])
 
-
-def cost_usd(model: str, usage: Usage, at: date, tier: str = "standard") -> Decimal | None:
+def cost_usd(
+    prices: PriceTable, model: str, usage: Usage, at: date, tier: str = "standard", *, prompt_tokens: int | None = None
+) -> Decimal | None:
     """What these tokens cost in US dollars, unrounded; None where the table does not know.
 
     Give the model that answered (`Call.model_version`) where it is known: a retired name is served, and billed, as
-    another model.
+    another model. `tier` is our name or Google's. Where the usage is that of many calls, `prompt_tokens` is the size of
+    one prompt, by which long ones are told.
     """
-    table = price_table()
-    name = model.removeprefix("models/")
-    price = next((row for row in table.prices if row.holds(name, usage.input_tokens, at)), None)
-    factor = table.tiers.get(tier)
-    if price is None or factor is None:
+    name, billed = model.removeprefix("models/"), BILLED_AS.get(tier, tier)
+    size = usage.input_tokens if prompt_tokens is None else prompt_tokens
+    price = next((row for row in prices.prices if billed in row.tiers and row.holds(name, size, at)), None)
+    if price is None:
         return None
-    fresh = _sum(_fresh_tokens(usage), price.input)
+    factor = price.tiers[billed]
+    fresh = _sum(_fresh_tokens(usage, price.input), price.input)
     cached = _sum(_cached_tokens(usage), price.cached)
     if fresh is None or cached is None:
         return None
@@ -96,13 +101,14 @@ def _cached_tokens(usage: Usage) -> dict[str, int]:
     return _attributed(usage.cached_by_modality, usage.cached_tokens)
 
 
-def _fresh_tokens(usage: Usage) -> dict[str, int]:
+def _fresh_tokens(usage: Usage, prices: Mapping[str, Decimal]) -> dict[str, int]:
     """Input by modality without what came from the cache, plus what tools put in."""
     fresh = _attributed(usage.input_by_modality, usage.input_tokens)
     for modality, count in _cached_tokens(usage).items():
         fresh[modality] = fresh.get(modality, 0) - count
+    fresh = _settled(fresh, prices)
     fresh[_UNATTRIBUTED] += usage.tool_tokens
-    return _settled(fresh)
+    return fresh
 
 
 def _attributed(by_modality: Mapping[str, int], total: int) -> dict[str, int]:
@@ -110,11 +116,14 @@ def _attributed(by_modality: Mapping[str, int], total: int) -> dict[str, int]:
     return {**by_modality, _UNATTRIBUTED: max(0, total - sum(by_modality.values()))}
 
 
-def _settled(fresh: dict[str, int]) -> dict[str, int]:
-    """No modality below zero: cached tokens without a breakdown come off the others, the largest first."""
+def _settled(fresh: dict[str, int], prices: Mapping[str, Decimal]) -> dict[str, int]:
+    """No modality below zero: cached tokens without a breakdown come off the others, the cheapest first."""
     owed = -sum(min(0, count) for count in fresh.values())
     left = {modality: max(0, count) for modality, count in fresh.items()}
-    for modality in sorted(left, key=left.__getitem__, reverse=True):
+    dearest = max(prices.values())
+    for modality in sorted(
+        left, key=lambda name: prices.get(name, prices.get("default", dearest) if name else dearest)
+    ):
         taken = min(owed, left[modality])
         left[modality] -= taken
         owed -= taken

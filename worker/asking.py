@@ -163,7 +163,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
                 return None
             call = await _ask(work, question, tools)
             dismiss(work, admitted, call, tools)
-            step = _judge(work, turn, admitted.call_id, call)
+            step = _judge(work, turn, admitted.call_id, call, tools)
             if step is not None or not is_only:  # the only answer is stored together with the end of the job
                 await _store(work, tools)
             await _tell_lane(work, call.failure, tools)
@@ -176,14 +176,14 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             dismiss(work, admitted, None, tools)
 
 
-def _judge(work: Work, turn: _Turn, call_id: str, call: Call) -> Take | Remedy | None:
+def _judge(work: Work, turn: _Turn, call_id: str, call: Call, tools: Tools) -> Take | Remedy | None:
     """Book the call; note its answer, or its failure where nothing more can be done about it."""
     clip, course = turn.clip, turn.course
     course.calls += 1
     verdict = call.failure or _check(work, clip, call)
     why = verdict.why if isinstance(verdict, Doubt) else verdict if isinstance(verdict, Failure) else None
     answer = verdict.answer if isinstance(verdict, Doubt) else None if isinstance(verdict, Failure) else verdict
-    work.calls.append(call_record(call_id, clip, call, why))
+    work.calls.append(call_record(call_id, clip, call, why, tools.prices))
     if why is None and answer is not None:
         _stands(work, clip, answer, call.model_version)
         return None

@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from gemini.prices import cost_usd
+from gemini.prices import PriceTable, cost_usd
 from gemini.question import Call, Usage
 from models.failures import Failure
 from models.moves import CallRecord
 from tasks.base import Clip
 
 
-def call_record(call_id: str, clip: Clip, call: Call, why: Failure | None) -> CallRecord:
+def call_record(call_id: str, clip: Clip, call: Call, why: Failure | None, prices: PriceTable) -> CallRecord:
     """The record of one call by its id; `why` says why its answer cannot be used, if it cannot."""
     used = call.usage or Usage()
-    cost = _cost(call, used) if call.usage else None
+    cost = _cost(call, used, prices) if call.usage else None
     return CallRecord(
         id=call_id, clip=clip.index, model=call.model, model_version=call.model_version,
         http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id,
@@ -24,8 +24,8 @@ def call_record(call_id: str, clip: Clip, call: Call, why: Failure | None) -> Ca
     )  # fmt: skip
 
 
-def _cost(call: Call, used: Usage) -> Decimal | None:
+def _cost(call: Call, used: Usage, prices: PriceTable) -> Decimal | None:
     """What Google bills, by the price of the model that answered, or of the one that was asked."""
     names = dict.fromkeys(name for name in (call.model_version, call.model) if name)
-    known = (cost_usd(name, used, datetime.now(UTC).date()) for name in names)
+    known = (cost_usd(prices, name, used, datetime.now(UTC).date()) for name in names)
     return next((cost for cost in known if cost is not None), None)

@@ -20,6 +20,7 @@ import structlog
 
 import migrations
 from gemini.client import GeminiClient, connection_from_environment
+from gemini.price_files import load_prices
 from media.audio import RecordingLimits
 from media.image import PictureLimits
 from media.sandbox import Sandbox, SandboxLimits
@@ -124,10 +125,11 @@ class Worker:
     """One process's share of the work."""
 
     def __init__(self, loaded: LoadedSettings, database: Database, role: Role) -> None:
-        """Everything that a worker consists of, not yet started. Raises FailureError(gemini_auth) when no key is set."""
+        """Everything that a worker consists of, not yet started. Raises FailureError(gemini_auth) when no key is set, PriceFileError."""
         self._settings = loaded.settings
         self._database = database
         self.id = role.worker_id or new_id("wrk")
+        self._prices = load_prices(self._settings.prices_file)
         self._gemini = GeminiClient(
             connection_from_environment(loaded.gemini, max_connections=self._settings.concurrency)
         )
@@ -234,6 +236,7 @@ class Worker:
             results=result_grouper(*shared),
             answers=answer_grouper(*shared),
             scratch=self._scratch,
+            prices=self._prices,
             shelf=Shelf(self._settings.scratch_bytes),
         )
 
@@ -251,7 +254,7 @@ def _limits(settings: Settings) -> Limits:
 
 
 def start_worker(loaded: LoadedSettings, database: Database, role: Role | None = None) -> Worker:
-    """Build and start a worker. Raises FailureError(gemini_auth) when no key is set, DatabaseUnavailableError."""
+    """Build and start a worker. Raises FailureError(gemini_auth) when no key is set, PriceFileError, DatabaseUnavailableError."""
     worker = Worker(loaded, database, role or Role())
     worker.start()
     return worker

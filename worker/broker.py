@@ -19,6 +19,7 @@ from celery import Celery, Task, signals, states
 from celery.concurrency import get_implementation
 from celery.exceptions import Reject
 
+from gemini.price_files import load_prices
 from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError, DatabaseUrlError
 from models.failures import FailureCode, FailureError
 from models.ids import is_id
@@ -54,6 +55,7 @@ class ServerWorker:
         self._loaded = loaded
         self._settings = loaded.settings
         self._app = app
+        self._prices = load_prices(self._settings.prices_file)
         self._database: Database | None = None
         self._worker: Worker | None = None
         self._replier: Replier | None = None
@@ -165,7 +167,7 @@ class ServerWorker:
         item = read_item(kind, task_id, source, options, extra, owes_reply=self._owes_replies())
         owner = str(extra.get("owner") or "default")
         batch = NewBatch(owner=owner, name="celery", idempotency_key="celery")
-        submission = accept(self._open(), self._settings, batch, [item])
+        submission = accept(self._open(), self._settings, batch, [item], prices=self._prices)
         if self._worker is not None:
             self._worker.housekeeper.wake()
         return submission.job_ids[0]

@@ -52,6 +52,7 @@ def examine(loaded: LoadedSettings) -> Iterator[Finding]:
         ("database", lambda: check_database(settings)),
         ("broker", lambda: check_broker(settings)),
         ("gemini", lambda: check_gemini(loaded)),
+        ("prices", lambda: check_prices(settings)),
         ("codecs", lambda: check_codecs(settings)),
         ("disk", lambda: check_disk(settings)),
         ("clock", lambda: check_clock(settings)),
@@ -132,6 +133,25 @@ def check_gemini(loaded: LoadedSettings) -> Finding:
         return Finding(name="gemini", words="the key is accepted" + (f" at {where}" if where else ""))
     trouble = Trouble.NOT_ALLOWED if failure.pauses_lane else Trouble.AWAY
     return Finding(name="gemini", words=failure.message, trouble=trouble)
+
+
+def check_prices(settings: Settings) -> Finding:
+    """Can the price tables be read, and do they know the model?"""
+    from gemini.price_files import PriceFileError, load_prices
+
+    try:
+        prices = load_prices(settings.prices_file)
+    except PriceFileError as error:
+        return Finding(name="prices", words=str(error), trouble=Trouble.SETTING)
+    models = len({row.model for row in prices.prices})
+    words = f"of {models} models" + (f", with those of {settings.prices_file}" if settings.prices_file else "")
+    if prices.knows(settings.model, datetime.now(UTC).date()):
+        return Finding(name="prices", words=f"{words}; {settings.model} is known")
+    words += f"; that of {settings.model} is not known: "
+    if settings.allow_unknown_prices:
+        return Finding(name="prices", words=f"{words}what it costs is not counted")
+    words += "add a row to a price file (MEDIASCRIBE_PRICES_FILE), or set MEDIASCRIBE_ALLOW_UNKNOWN_PRICES=true"
+    return Finding(name="prices", words=words, trouble=Trouble.SETTING)
 
 
 def check_codecs(settings: Settings) -> Finding:

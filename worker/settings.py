@@ -73,6 +73,13 @@ class Settings(BaseModel):
     rpd: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Requests a day of each model; the day begins at midnight in California. Empty: no limit."
     )
+    prices_file: Path | None = Field(
+        None,
+        description="Price table of your own (TOML); its rows stand in place of ours for the models that it names.",
+    )
+    allow_unknown_prices: bool = Field(
+        False, description="Accept jobs for a model whose price nobody knows; no cost is counted for their calls."
+    )
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         4, description="Attempts a job has; waiting for quota, shutdowns and lost workers spend none."
     )
@@ -134,6 +141,11 @@ class Settings(BaseModel):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
+
+    @field_validator("prices_file", mode="before")
+    @classmethod
+    def _no_prices_file(cls, path: object) -> object:
+        return None if path == "" else path
 
     @field_validator("broker_url")
     @classmethod

@@ -4,9 +4,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gemini.price_files import load_prices
+from gemini.prices import PriceTable
 from models.database import Database
 from models.failures import Failure, FailureCode, FailureError, failure
 from models.store.budgets import check_limit
@@ -68,14 +71,23 @@ def spelt_out(head: str, lines: Sequence[str]) -> str:
     return "\n  ".join([head, *lines[:MOST_SHOWN], *more])
 
 
-def accept(database: Database, settings: Settings, batch: NewBatch, items: Sequence[Item]) -> Submission:
-    """Accept all items or none. Raises RefusedError naming each bad item, DatabaseUnavailableError."""
+def accept(
+    database: Database, settings: Settings, batch: NewBatch, items: Sequence[Item], *, prices: PriceTable | None = None
+) -> Submission:
+    """Accept all items or none. Raises RefusedError naming each bad item, PriceFileError, DatabaseUnavailableError.
+
+    Without `prices` they are read from the files that the settings name; whoever accepts often reads them once.
+    """
     _check_batch(batch)
+    known = prices or load_prices(settings.prices_file)
     problems: dict[int, Failure] = {}
     jobs: list[NewJob] = []
     for position, item in enumerate(items):
         try:
-            jobs.append(new_job(item, settings))
+            job = new_job(item, settings)
+            if not settings.allow_unknown_prices:
+                check_price(job.model, known)
+            jobs.append(job)
         except FailureError as error:
             problems[position] = error.failure
     if problems:
@@ -118,6 +130,16 @@ def new_job(item: Item, settings: Settings) -> NewJob:
         model=model, lane=model, max_attempts=settings.max_attempts, client_ref=item.client_ref, metadata=item.metadata,
         priority=item.priority, idempotency_key=item.idempotency_key, reuse=item.reuse, owes_reply=item.owes_reply,
     )  # fmt: skip
+
+
+def check_price(model: str, prices: PriceTable, tier: str = "standard") -> None:
+    """Refuse a model whose price nobody knows today. Raises FailureError(invalid_options)."""
+    if not prices.knows(model, datetime.now(UTC).date(), tier):
+        raise _invalid(
+            "model",
+            f"{model!r} has no known price in the {tier} tier; add a row for it to a price file (MEDIASCRIBE_PRICES_FILE), "
+            "or accept that its cost is not counted: --allow-unknown-price or MEDIASCRIBE_ALLOW_UNKNOWN_PRICES=true",
+        )
 
 
 def local_source(path: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gemini.client import GeminiClient
+from gemini.prices import PriceTable
 from media.sandbox import Sandbox
 from media.source import LocalFile
 from models.failures import Failure
@@ -41,6 +42,7 @@ class Tools:
     results: Grouper[tuple[str, str], StoredResult | None]
     answers: Grouper[WantedAnswer, StoredAnswer | None]
     scratch: Path
+    prices: PriceTable
     shelf: Shelf
     """Room for clips on disk, for all recordings of the process."""
 

@@ -216,7 +216,7 @@ def test_doctor_finds_all_well(worked: Shell) -> None:
     ran = worked("doctor", "--json")
     assert ran.code == 0, ran.out
     assert [check["name"] for check in ran.json["checks"] if check["ok"]] == [
-        "database", "broker", "gemini", "codecs", "disk", "clock",
+        "database", "broker", "gemini", "prices", "codecs", "disk", "clock",
     ]  # fmt: skip
     (codecs,) = [check["words"] for check in ran.json["checks"] if check["name"] == "codecs"]
     assert all(name in codecs for name in ("pictures: ", "HEIC", "recordings: ", "AMR", "Windows Media"))

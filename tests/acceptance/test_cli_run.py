@@ -5,6 +5,7 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.acceptance.conftest import ROOT, Shell, ended, lines_of
@@ -196,7 +197,7 @@ def test_without_a_key_the_jobs_are_accepted_and_wait(shell: Shell) -> None:
 
 
 def test_a_model_that_does_not_exist_stops_the_run(shell: Shell) -> None:
-    ran = shell("run", shell.pictures(1), "--model", "gemini-0-none")
+    ran = shell("run", shell.pictures(1), "--model", "gemini-0-none", "--allow-unknown-price")
     assert ran.code == 4, ran.err
     assert "gemini-0-none" in ran.err
 
@@ -222,6 +223,35 @@ def test_what_failed_in_passing_is_tried_again_by_the_next_run(shell: Shell) -> 
 def test_a_price_that_nobody_knows_is_said(shell: Shell) -> None:
     ran = shell("run", shell.pictures(1), "--model", "gemini-9-unpriced", "--dry-run")
     assert "unknown: no price is known" in ran.out
+
+
+def test_a_model_whose_price_nobody_knows_is_refused_before_anything_is_stored_or_sent(shell: Shell) -> None:
+    photos, before = shell.pictures(1), len(shell.gemini.ledger())
+    for command in ("run", "submit"):
+        ran = shell(command, photos, "--model", "gemini-9-unpriced")
+        assert ran.code == 2, ran.err
+        assert "'gemini-9-unpriced' has no known price" in ran.err
+        assert "--allow-unknown-price" in ran.err
+    assert shell("submit", photos, "--model", "gemini-9-unpriced", "--allow-unknown-price").code == 0
+    assert len(shell.gemini.ledger()) == before
+
+
+def test_a_price_file_s_row_prices_the_run_and_a_mistake_in_it_ends_every_command(shell: Shell) -> None:
+    photos, own = shell.pictures(1), shell.folder / "prices.toml"
+    row = (
+        '[[price]]\nmodel = "gemini-3.8-flash"\nvalid_from = 2026-01-01\ninput = { default = 1000 }\n'
+        'cached = {}\noutput = 1000\nsource = "ours"\n'
+    )
+    own.write_text(row)
+    given = {"MEDIASCRIBE_PRICES_FILE": str(own)}
+    usage = shell("run", photos, "--json", **given).json["usage"]
+    tokens = usage["input_tokens"] + usage["output_tokens"] + usage["thinking_tokens"]
+    assert float(usage["cost_usd"]) == pytest.approx(tokens / 1_000)
+    own.write_text(row.replace("output = 1000", "output = -1"))
+    for words in (["run", photos], ["run", photos, "--dry-run"], ["submit", photos], ["doctor"]):
+        ran = shell(*words, **given)
+        assert ran.code == 2, ran.err
+        assert f"{own}: row 1: output: " in ran.err + ran.out
 
 
 def test_hidden_files_and_links_in_circles_are_left_out(shell: Shell) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 from cli.exits import Exit
 from cli.summary import Summary, summarize, summary_lines
+from gemini.price_files import load_prices
 from models.state import JobState
 from models.store.queries import JobView
 from models.store.reports import Totals
@@ -20,7 +21,7 @@ def totals(**changes: Any) -> Totals:
 def summary(*views: JobView, before: Totals | None = None, after: Totals | None = None) -> Summary:
     return summarize(
         views, before=before or totals(), after=after or totals(), batch_id="bat_1", skipped=0, done_before=0, retried=0,
-        seconds=61.0,
+        seconds=61.0, prices=load_prices(),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from gemini.abilities import (
     picture_ability,
     transcriber,
 )
-from gemini.prices import price_table
+from gemini.price_files import load_prices
 
 ROWS = abilities()
 
@@ -37,7 +37,7 @@ def test_every_transcriber_has_a_source_limits_that_make_sense_and_a_price(row: 
     assert 0 < row.audio.least_tokens <= row.audio.most_tokens
     assert 0 < row.best_vocabulary <= row.max_vocabulary
     assert row.max_speakers > 0
-    assert row.model in {price.model for price in price_table().prices}
+    assert row.model in {price.model for price in load_prices().prices}
 
 
 def test_every_resolution_is_one_that_google_genai_knows() -> None:

@@ -15,7 +15,9 @@ from models.store.submit import NewBatch, NewJob
 from worker.settings import load_settings
 from worker.submit import PRIORITIES, Item, RefusedError, accept, local_source, new_job
 
-SETTINGS = load_settings(flags={"model": "the-default"}, environment={}, dotenv=Path("/nowhere/.env")).settings
+SETTINGS = load_settings(
+    flags={"model": "the-default", "allow_unknown_prices": True}, environment={}, dotenv=Path("/nowhere/.env")
+).settings
 
 
 def item(**changes: Any) -> Item:
@@ -127,3 +129,19 @@ def test_a_path_is_stored_so_that_it_means_the_same_elsewhere(monkeypatch: pytes
     monkeypatch.setenv("HOME", str(tmp_path / "somebody"))
     assert local_source("a/b.jpg") == f"{tmp_path}/a/b.jpg"
     assert local_source("~/b.jpg") == f"{tmp_path}/somebody/b.jpg"
+
+
+def test_a_model_whose_price_nobody_knows_is_refused_with_both_ways_out(database: Database, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"allow_unknown_prices": False})
+    with pytest.raises(RefusedError, match=r"'gemini-9'.*MEDIASCRIBE_PRICES_FILE.*--allow-unknown-price") as caught:
+        accept(database, settings, NewBatch(), [item(model="gemini-3.8-flash"), item(model="gemini-9")])
+    assert {n: f.detail["field"] for n, f in caught.value.problems.items()} == {1: "model"}
+    assert not queries.list_jobs(database, JobFilter(), limit=5)
+    own = tmp_path / "prices.toml"
+    own.write_text(
+        '[[price]]\nmodel = "gemini-9"\nvalid_from = 2026-01-01\ninput = { default = 1.0 }\ncached = {}\n'
+        'output = 1.0\nsource = "ours"\n'
+    )
+    known = settings.model_copy(update={"prices_file": own})
+    assert accept(database, known, NewBatch(), [item(model="gemini-9")]).new
+    assert accept(database, SETTINGS, NewBatch(), [item(model="gemini-9")]).new
