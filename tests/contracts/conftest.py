@@ -1,12 +1,16 @@
 """One suite over both databases: every test here runs on SQLite and on PostgreSQL, on tables made by the migrations."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import migrations
 from models.database import Database, open_database
+from tests.contracts.quota import Bench
+from worker.quota.stores import InProcessStore, RedisStore
+from worker.quota.terms import Store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -25,3 +29,27 @@ def database(database_url: str) -> Iterator[Database]:
     opened = open_database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["in process", "redis"])
+def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[Callable[[], float]], Store]]:
+    """Makes stores that know nothing yet."""
+    made: list[RedisStore] = []
+    numbers = itertools.count()
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
+
+    def make(clock: Callable[[], float]) -> Store:
+        if not url:
+            return InProcessStore(clock=clock)
+        made.append(RedisStore(url, prefix=f"quota-{next(numbers)}", clock=clock))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+@pytest.fixture
+def bench(make_store: Callable[[Callable[[], float]], Store]) -> Bench:
+    """A bench on a new store."""
+    return Bench(make=make_store)

@@ -26,6 +26,8 @@ SETTLE_SECONDS = 0.02
 LEAST_REST_SECONDS = 0.1
 LONGEST_REST_SECONDS = 1.0
 RECENT_SECONDS = 2.0
+WORTH_WAITING = 0.2
+"""Of its patience a call waits so much for a lane that lets nothing through."""
 LIMITED_SECONDS = 10.0
 """A lane that was refused something is taken for limited for so long."""
 AHEAD = 1.5
@@ -38,6 +40,7 @@ ON_THEIR_WAY_SECONDS = 0.5
 @dataclass(eq=False, kw_only=True, slots=True)
 class _Waiting:
     want: Want
+    since: float
     until: float
     answer: "asyncio.Future[Reply]"
 
@@ -93,7 +96,8 @@ class Gate:
         """
         line = self._lines.setdefault(lane, _Line(lane))
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        line.waiting.append(_Waiting(want=want, until=time.monotonic() + patience_seconds, answer=answer))
+        now = time.monotonic()
+        line.waiting.append(_Waiting(want=want, since=now, until=now + patience_seconds, answer=answer))
         self._wake(line)
         reply = await answer  # who is cancelled here is told to the store by the pump, should it have been booked
         if reply.reason is None and reply.wait_seconds > 0:
@@ -205,12 +209,20 @@ class Gate:
         if refused is None:
             return
         now = time.monotonic()
-        line.limited_until = now + LIMITED_SECONDS
+        # More calls in flight are soon allowed: that is no limit as long as nobody waits long for it.
+        if refused.reason is not Reason.IN_FLIGHT or (line.waiting and now - line.waiting[0].since > RECENT_SECONDS):
+            line.limited_until = now + LIMITED_SECONDS
         for one in list(line.waiting):
-            if refused.reason is Reason.DAY or one.until <= now:
+            if _waits_in_vain(one, refused, now):
                 line.waiting.remove(one)
                 if not one.answer.done():
                     one.answer.set_result(refused)
+
+
+def _waits_in_vain(one: _Waiting, refused: Reply, now: float) -> bool:
+    """Its time is up, or the lane is shut for so long that a slot is better used for something else."""
+    is_shut = refused.reason in (Reason.DAY, Reason.HELD, Reason.SHUT)
+    return one.until <= now or (is_shut and refused.wait_seconds > (one.until - one.since) * WORTH_WAITING)
 
 
 async def _news_within(line: _Line, seconds: float) -> None:

@@ -1,0 +1,117 @@
+"""The limiter at work: a whole worker keeps to the lane's quota; Redis lost in the middle slows and overruns nothing."""
+
+import itertools
+import time
+from datetime import datetime
+
+import pytest
+
+from tests.services.embedded import Bench, eventually
+from tests.services.redis import RedisServer
+from worker.quota.guarded import GuardedStore, NoStore
+from worker.quota.stores import RedisStore
+from worker.quota.terms import Day, Exchange, Limits, Outcome, Reason, Settled, Want
+
+
+def test_a_worker_sends_no_more_requests_than_its_lane_may(bench: Bench) -> None:
+    ids = bench.submit(bench.pictures(12))
+    with bench.worker(rpm=240):
+        bench.wait_for(ids, "succeeded")
+
+    calls = [call for call in bench.gemini.ledger() if call["labels"]["job"] in ids]
+    times = sorted(datetime.fromisoformat(call["time"]).timestamp() for call in calls)
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    assert len(times) == 12
+    assert sum(steps) >= 0.9 * 11 * 61 / 240
+    assert min(steps) > 0.1  # a quarter of a second each, but for the way to the simulator
+
+
+def test_a_picture_that_can_never_pass_is_refused_at_once_and_says_what_to_do(bench: Bench) -> None:
+    (job_id,) = bench.submit(bench.pictures(1))
+    with bench.worker(tpm=100):
+        (job,) = bench.wait_for([job_id], "failed")
+
+    assert job.error_code == "gemini_quota"
+    assert not job.error_retryable
+    assert "it can never pass" in (job.error_message or "")
+    assert not bench.calls_by_clip(job_id)
+
+
+def test_jobs_beyond_today_s_requests_wait_until_midnight_in_california_and_spend_no_attempt(bench: Bench) -> None:
+    ids = bench.submit(bench.pictures(5))
+    with bench.worker(rpd=3):
+        eventually(
+            lambda: sorted(job.state for job in bench.jobs(ids)) == ["succeeded"] * 3 + ["waiting"] * 2, "3 of 5"
+        )
+
+    assert sum(bench.calls_by_clip(job_id).total() for job_id in ids) == 3
+    waiting = [job for job in bench.jobs(ids) if job.state == "waiting"]
+    assert {job.error_code for job in waiting} == {"gemini_quota"}
+    assert all("midnight in California" in (job.error_message or "") for job in waiting)
+    assert all(job.attempts == 0 for job in waiting)
+
+
+def _exchange(wants: int = 0, ended: tuple[Settled, ...] = (), **limits: int) -> Exchange:
+    return Exchange(
+        lane="m", family="generate", limits=Limits(**limits), day=Day(name="2026-11-26", seconds_left=3_600.0),
+        lease_seconds=150.0, settled=ended, wants=[Want(id=f"cal_{time.monotonic_ns()}_{n}", input_tokens=1) for n in range(wants)],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def dead_redis(redis: RedisServer, redis_url: str) -> RedisServer:
+    """A Redis that was killed; the next test finds it alive again."""
+    assert redis_url
+    redis.kill()
+    return redis
+
+
+def test_without_redis_each_worker_goes_on_with_its_share(dead_redis: RedisServer) -> None:
+    store = GuardedStore(RedisStore(dead_redis.database_url(1)), workers=lambda: 8)
+
+    replies = store.exchange(_exchange(10, requests_per_minute=1_600))
+
+    assert [reply.reason for reply in replies] == [None, *[Reason.IN_FLIGHT] * 9]  # it begins low, too
+    first = store.exchange(_exchange(1, (), requests_per_minute=1_600))
+    assert first[0].reason is Reason.IN_FLIGHT
+
+
+def test_the_share_of_all_workers_together_is_half_of_the_quota() -> None:
+    now = 1_000.0
+    stores = [GuardedStore(NoStore(), workers=lambda: 8, clock=lambda: now) for _ in range(8)]
+    booked = 0
+    for step in range(600):
+        now = 1_000.0 + step / 10
+        for store in stores:
+            [reply] = store.exchange(_exchange(1, requests_per_minute=320))
+            if reply.reason is None:
+                booked += 1
+                store.exchange(_exchange(0, (Settled(id="", outcome=Outcome.UNSENT),)))
+
+    assert 100 <= booked <= 8 + 160 * 62 / 61
+
+
+def test_redis_that_comes_back_counts_for_all_again(redis: RedisServer, redis_url: str) -> None:
+    now = 1_000.0
+    store = GuardedStore(RedisStore(redis_url), workers=lambda: 8, clock=lambda: now)
+    store.exchange(_exchange(1))
+    redis.kill()
+    store.exchange(_exchange(1))
+    redis.start()
+    now += 2.0
+
+    replies = store.exchange(_exchange(30))
+
+    assert [reply.reason for reply in replies] == [None] * 20 + [Reason.IN_FLIGHT] * 10
+
+
+def test_a_redis_that_does_not_answer_costs_a_second_and_no_more(redis: RedisServer, redis_url: str) -> None:
+    store = GuardedStore(RedisStore(redis_url), workers=lambda: 1)
+    redis.pause()
+    before = time.monotonic()
+
+    [reply] = store.exchange(_exchange(1))
+
+    assert reply.reason is None
+    assert time.monotonic() - before < 3.0
+    redis.resume()
