@@ -1,16 +1,17 @@
-"""Letting a call begin: through the limiter first, then into one of the process's places for calls in flight.
+"""Letting a call begin: through the limiter first, then past the budgets of its job.
 
 `admit` gives a `Pass` or the reason why the call may not begin now; whoever has a pass says by `dismiss` how the call
 ended. What is refused here waits and has spent nothing: no attempt, no call, no money.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from gemini.question import Call, Question
 from models.failures import Failure, FailureCode, Nature, failure
 from models.ids import new_id
 from tasks.base import Clip
-from worker.forecast import first_guess
+from worker.forecast import Guess, first_guess
 from worker.quota.terms import Outcome, Reason, Reply, Settled, Want
 from worker.work import Tools, Work
 
@@ -29,37 +30,52 @@ class Pass:
 
     call_id: str
     lane: str
-    first_guess: int
-    """Input tokens by the table of what models make of media."""
+    guess: Guess
     input_tokens: int
-    """The same, as earlier calls correct it: what was reserved."""
+    """What was reserved: the guess, as earlier calls correct it."""
 
 
 async def admit(work: Work, clip: Clip, question: Question, tools: Tools) -> Pass | Failure:
     """Wait for the call's turn. The failure says what it would have to wait for longer than it can."""
     lane, call_id = work.job.lane, new_id("cal")
-    guess = first_guess(question, clip)
-    tokens = tools.forecast.input_tokens(work.kind.name, question.model, guess)
+    guess = first_guess(work.kind.name, question, clip)
+    tokens = tools.forecast.input_tokens(guess)
     patience = PATIENCE_SECONDS if work.has_one_clip else RECORDING_PATIENCE_SECONDS
     reply = await tools.gate.enter(lane, Want(id=call_id, input_tokens=tokens), patience_seconds=patience)
     if reply.reason is not None:
         return _refused(lane, reply, tokens)
-    return Pass(call_id=call_id, lane=lane, first_guess=guess, input_tokens=tokens)
+    admitted = Pass(call_id=call_id, lane=lane, guess=guess, input_tokens=tokens)
+    try:
+        denied = await tools.budgets.hold(work.job, call_id, tools.forecast.most_usd(guess, tools.prices))
+    except BaseException:
+        await _not_sent(work, admitted, tools)
+        raise
+    if denied is not None:
+        await _not_sent(work, admitted, tools)
+    return denied or admitted
 
 
-def dismiss(work: Work, admitted: Pass, call: Call | None, tools: Tools) -> None:
-    """The call has ended this way; None: it was not sent after all."""
-    if call is not None:
-        tools.forecast.learn(work.kind.name, call.model, admitted.first_guess, call)
-    more = 0 if call is None or call.usage is None else call.usage.input_tokens - admitted.input_tokens
+async def dismiss(work: Work, admitted: Pass, call: Call | None, tools: Tools) -> None:
+    """The call has ended this way; None: it was not sent, or broken off.
+
+    What was held for a call that ended is settled when it is recorded.
+    """
+    if call is None:
+        await _not_sent(work, admitted, tools)
+        return
+    tools.forecast.learn(admitted.guess, call)
+    more = call.usage.input_tokens - admitted.input_tokens if call.usage else 0
     outcome, wait = _outcome(call)
     tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=outcome, more_tokens=more, wait_seconds=wait))
 
 
-def _outcome(call: Call | None) -> tuple[Outcome, float]:
+async def _not_sent(work: Work, admitted: Pass, tools: Tools) -> None:
+    tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.UNSENT))
+    await asyncio.shield(tools.budgets.release(work.job, admitted.call_id))
+
+
+def _outcome(call: Call) -> tuple[Outcome, float]:
     """How the call ended for the limiter, and the wait that it asks for."""
-    if call is None:
-        return Outcome.UNSENT, 0.0
     why = call.failure
     if why is None:
         return Outcome.GOOD, 0.0

@@ -150,6 +150,8 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
     admitted = await admit(work, turn.clip, question, tools)
     if isinstance(admitted, Failure):
         _end(work, turn, admitted)
+        if admitted.pauses_lane:
+            await _tell_lane(work, admitted, tools)
         return None
     is_only, call = work.has_one_clip, None
     try:
@@ -162,7 +164,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
                 _end(work, turn, stopped)
                 return None
             call = await _ask(work, question, tools)
-            dismiss(work, admitted, call, tools)
+            await dismiss(work, admitted, call, tools)
             step = _judge(work, turn, admitted.call_id, call, tools)
             if step is not None or not is_only:  # the only answer is stored together with the end of the job
                 await _store(work, tools)
@@ -173,7 +175,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
                 tools.calls_in_flight.release()
     finally:
         if call is None:
-            dismiss(work, admitted, None, tools)
+            await dismiss(work, admitted, None, tools)
 
 
 def _judge(work: Work, turn: _Turn, call_id: str, call: Call, tools: Tools) -> Take | Remedy | None:

@@ -31,6 +31,7 @@ from models.moves import Record
 from models.store import admin, leases, reports
 from tasks.base import MediaLimits
 from worker.announcing import Announcer
+from worker.budget import Budgets
 from worker.dispatch import Feeder
 from worker.execute import Runner
 from worker.forecast import Forecast
@@ -231,6 +232,7 @@ class Worker:
             calls_in_flight=asyncio.Semaphore(self._settings.concurrency),
             gate=self._gate,
             forecast=Forecast(),
+            budgets=Budgets(*shared),
             why_no_call=runner.why_no_call,
             records=record_grouper(*shared, after=after_record),
             results=result_grouper(*shared),

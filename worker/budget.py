@@ -73,9 +73,10 @@ class Budgets:
         )
         return None if denial is None else why_denied(denial)
 
-    async def release(self, call_id: str) -> None:
-        """Give back what was held for a call that was not made. Raises DatabaseUnavailableError once it is given up."""
-        await self._releases.ask(call_id)
+    async def release(self, job: ClaimedJob, call_id: str) -> None:
+        """Give back what was held for a call that was not made, if anything was. Raises DatabaseUnavailableError."""
+        if await self._is_under(Target(batch_id=job.batch_id, owner=job.owner, lane=job.lane)):
+            await self._releases.ask(call_id)
 
     async def _is_under(self, target: Target) -> bool:
         known = self._known.get(target)

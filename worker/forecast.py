@@ -1,14 +1,17 @@
-"""What a call will take, told before it is sent: its input tokens, for the limiter and for budgets.
+"""What a call will take, told before it is sent: its input tokens, for the limiter, and its cost at most, for budgets.
 
 The first guess comes from the table of what models make of pictures and sound; from then on the calls of this process
 correct it, kind by kind and model by model. Lives on the core's event loop.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from math import ceil
 
 from gemini.abilities import Detail, audio_ability, picture_ability
-from gemini.question import Call, Question
+from gemini.prices import PriceTable, cost_usd
+from gemini.question import Call, Question, Usage
 from tasks.base import Clip
 
 CHARACTERS_PER_TOKEN = 4
@@ -17,12 +20,33 @@ FRAME_TOKENS = 150
 WEIGHT = 0.1
 """Of the newest call in the running average."""
 NARROWEST, WIDEST = 0.25, 4.0
+CAPTION_TOKENS = 300
+TRANSCRIPT_TOKENS = 100
+TRANSCRIPT_TOKENS_PER_SECOND = 8
+"""Two and a half words a second, each with its share of times, names and brackets."""
+DEVIATIONS = 3.0
+"""So many mean deviations above the average answer are held for one: nearly none is longer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guess:
+    """Tokens of one call by the tables alone."""
+
+    kind: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    """Answer and thinking."""
 
 
 @dataclass(kw_only=True, slots=True)
 class _Seen:
     ratio: float = 1.0
     """Input tokens that were counted, in relation to the first guess."""
+    answer: float = 1.0
+    """The same of the answer and the thinking."""
+    deviation: float = 1.0 / 3.0
+    """How far from that answers are, on average."""
 
 
 class Forecast:
@@ -31,26 +55,39 @@ class Forecast:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], _Seen] = {}
 
-    def input_tokens(self, kind: str, model: str, guess: int) -> int:
-        """Input tokens of a call, as far as can be told before, from the first guess."""
-        seen = self._seen.get((kind, model))
-        return max(1, ceil(guess * (seen.ratio if seen else 1.0)))
+    def input_tokens(self, guess: Guess) -> int:
+        """Input tokens of a call, as far as can be told before."""
+        seen = self._seen.get((guess.kind, guess.model), _Seen())
+        return max(1, ceil(guess.input_tokens * seen.ratio))
 
-    def learn(self, kind: str, model: str, guess: int, call: Call) -> None:
+    def most_usd(self, guess: Guess, prices: PriceTable) -> Decimal:
+        """What the call costs at most, but for rare ones; 0 where nobody knows the price."""
+        seen = self._seen.get((guess.kind, guess.model), _Seen())
+        answer = ceil(guess.output_tokens * (seen.answer + DEVIATIONS * seen.deviation))
+        usage = Usage(input_tokens=self.input_tokens(guess), output_tokens=answer)
+        return cost_usd(prices, guess.model, usage, datetime.now(UTC).date()) or Decimal(0)
+
+    def learn(self, guess: Guess, call: Call) -> None:
         """The call came back: if its tokens were counted, the next guesses are better."""
-        counted = call.usage.input_tokens if call.usage else 0
-        if counted:
-            seen = self._seen.setdefault((kind, model), _Seen())
-            ratio = min(max(counted / guess, NARROWEST), WIDEST)
-            seen.ratio += WEIGHT * (ratio - seen.ratio)
+        if call.usage is None or not call.usage.input_tokens:
+            return
+        seen = self._seen.setdefault((guess.kind, guess.model), _Seen())
+        ratio = min(max(call.usage.input_tokens / guess.input_tokens, NARROWEST), WIDEST)
+        seen.ratio += WEIGHT * (ratio - seen.ratio)
+        answer = (call.usage.output_tokens + call.usage.thinking_tokens) / guess.output_tokens
+        seen.deviation += WEIGHT * (abs(answer - seen.answer) - seen.deviation)
+        seen.answer += WEIGHT * (answer - seen.answer)
 
 
-def first_guess(question: Question, clip: Clip) -> int:
-    """Input tokens by the table alone."""
+def first_guess(kind: str, question: Question, clip: Clip) -> Guess:
+    """Tokens of the call by the tables alone."""
     text = FRAME_TOKENS + (len(question.prompt) + len(question.system)) // CHARACTERS_PER_TOKEN
     if clip.mime_type.startswith("image/"):
-        return text + len(question.attachments) * _picture_tokens(question)
-    return text + ceil(clip.seconds * audio_ability(question.model).most_tokens)
+        media, answer = len(question.attachments) * _picture_tokens(question), CAPTION_TOKENS
+    else:
+        media = ceil(clip.seconds * audio_ability(question.model).most_tokens)
+        answer = TRANSCRIPT_TOKENS + ceil(clip.seconds * TRANSCRIPT_TOKENS_PER_SECOND)
+    return Guess(kind=kind, model=question.model, input_tokens=text + media, output_tokens=answer)
 
 
 def _picture_tokens(question: Question) -> int:

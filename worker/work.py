@@ -14,6 +14,7 @@ from models.failures import Failure
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Progress, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
+from worker.budget import Budgets
 from worker.forecast import Forecast
 from worker.grouping import Grouper
 from worker.lanes import Lanes
@@ -36,6 +37,7 @@ class Tools:
     gate: Gate
     """Calls of a lane begin as the limiter allows."""
     forecast: Forecast
+    budgets: Budgets
     why_no_call: Callable[[], Failure | None]
     """Why no call may begin now: the worker leaves, its leases may have ended; None if one may."""
     records: Grouper[Record, bool]

@@ -3,14 +3,17 @@
 import itertools
 import time
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 
+from models.store.submit import NewBatch
 from tests.services.embedded import Bench, eventually
 from tests.services.redis import RedisServer
 from worker.quota.guarded import GuardedStore, NoStore
 from worker.quota.stores import RedisStore
 from worker.quota.terms import Day, Exchange, Limits, Outcome, Reason, Settled, Want
+from worker.submit import Item, accept
 
 
 def test_a_worker_sends_no_more_requests_than_its_lane_may(bench: Bench) -> None:
@@ -115,3 +118,29 @@ def test_a_redis_that_does_not_answer_costs_a_second_and_no_more(redis: RedisSer
     assert reply.reason is None
     assert time.monotonic() - before < 3.0
     redis.resume()
+
+
+def test_a_budget_is_nearly_used_up_and_never_overrun_and_the_rest_goes_on_with_a_higher_one(bench: Bench) -> None:
+    items = [Item(kind="caption", source=str(path)) for path in bench.pictures(60)]
+    batch = NewBatch(name="dear", idempotency_key="dear", budget_usd=Decimal("0.03"))
+    settings = bench.loaded().settings
+    ids = list(accept(bench.database, settings, batch, items).job_ids)
+
+    with bench.worker():
+        eventually(
+            lambda: (
+                not any(job.state == "running" for job in bench.jobs(ids)) and _spent(bench, ids) > Decimal("0.028")
+            ),
+            "spent",
+        )
+        done = [job for job in bench.jobs(ids) if job.state == "succeeded"]
+        assert Decimal("0.028") < _spent(bench, ids) <= Decimal("0.03")
+        assert 0 < len(done) < 60
+        accept(bench.database, settings, NewBatch(name="dear", idempotency_key="dear", budget_usd=Decimal(1)), [])
+        jobs = bench.wait_for(ids, "succeeded")
+
+    assert {job.attempts for job in jobs} == {1}
+
+
+def _spent(bench: Bench, ids: list[str]) -> Decimal:
+    return sum((job.cost_usd for job in bench.jobs(ids)), Decimal(0))

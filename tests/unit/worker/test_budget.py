@@ -79,7 +79,7 @@ def test_what_is_asked_at_once_is_held_together_up_to_the_limit(database: Databa
         why = await asyncio.gather(*(budgets.hold(job, call_id, Decimal("0.1")) for call_id in ids))
         assert [each is None for each in why] == [True] * 10 + [False] * 10
         assert {each.retry_after_seconds for each in why if each} == {1.0}
-        await asyncio.gather(*(budgets.release(call_id) for call_id in ids))
+        await asyncio.gather(*(budgets.release(job, call_id) for call_id in ids))
 
     asyncio.run(run())
     assert [view.held_usd for view in list_budgets(database)] == [Decimal(0)]
