@@ -100,7 +100,10 @@ FAILURES: Mapping[FailureCode, tuple[str, str]] = {
         "Gemini answered without having taken in the sound; such a transcript is invented.",
         _MODEL,
     ),
-    FailureCode.BUDGET_EXCEEDED: ("A spend limit is reached.", _RESERVED),
+    FailureCode.BUDGET_EXCEEDED: (
+        "A spend limit is reached.",
+        "Raise the limit: the same command with a higher `--budget`. The jobs wait, and no attempt is spent.",
+    ),
     FailureCode.DEADLINE_EXCEEDED: (
         "The job did not begin before its deadline.",
         "Deadlines cannot be set in this version.",
