@@ -209,8 +209,7 @@ class Gate:
         if refused is None:
             return
         now = time.monotonic()
-        # More calls in flight are soon allowed: that is no limit as long as nobody waits long for it.
-        if refused.reason is not Reason.IN_FLIGHT or (line.waiting and now - line.waiting[0].since > RECENT_SECONDS):
+        if refused.reason is not Reason.IN_FLIGHT:  # a place is free again as soon as any call ends
             line.limited_until = now + LIMITED_SECONDS
         for one in list(line.waiting):
             if _waits_in_vain(one, refused, now):
