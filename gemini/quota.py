@@ -6,12 +6,12 @@ quota's name decides first, then the delay, held within sane limits.
 """
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from gemini.reply import ErrorReply
+from models.pacific import seconds_left
 
 MIN_WAIT_SECONDS = 1.0
 MAX_WAIT_SECONDS = 300.0
@@ -47,7 +47,7 @@ def quota_wait_seconds(error: ErrorReply, now: datetime) -> float:
     """Seconds until asking again makes sense. `now` is aware."""
     scope = quota_scope(error)
     if scope is QuotaScope.DAY:
-        return seconds_until_pacific_midnight(now)
+        return seconds_left(now)
     own = MINUTE_WAIT_SECONDS if scope is QuotaScope.MINUTE else UNNAMED_WAIT_SECONDS
     asked = asked_wait_seconds(error, now)
     return own if asked is None else asked
@@ -63,13 +63,6 @@ def asked_wait_seconds(error: ErrorReply, now: datetime) -> float | None:
     )
     believable = [seconds for seconds in asked if seconds is not None]
     return min(max(MIN_WAIT_SECONDS, *believable), MAX_WAIT_SECONDS) if believable else None
-
-
-def seconds_until_pacific_midnight(now: datetime) -> float:
-    """When daily quotas start anew (https://ai.google.dev/gemini-api/docs/rate-limits), summer time included."""
-    pacific = ZoneInfo("America/Los_Angeles")
-    tomorrow = now.astimezone(pacific).date() + timedelta(days=1)
-    return (datetime.combine(tomorrow, time(), pacific).astimezone(UTC) - now).total_seconds()
 
 
 def _seconds(duration: str) -> float | None:

@@ -1,17 +1,12 @@
 """Spending: what calls used and cost, summed by day, owner, lane and batch; it outlives the jobs that it was spent on."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, Date, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, TypedId, UsdAmount
-
-PACIFIC = ZoneInfo("America/Los_Angeles")
-"""Google's quotas of a day begin anew at midnight there, and its bills are cut there
-(https://ai.google.dev/gemini-api/docs/rate-limits)."""
 
 
 class Spending(Base):
@@ -38,13 +33,3 @@ class Spending(Base):
     cost_usd: Mapped[Decimal] = mapped_column(UsdAmount, default=Decimal(0))
     presumed_usd: Mapped[Decimal] = mapped_column(UsdAmount, default=Decimal(0))
     """Held for calls whose worker was lost before it could tell what they cost: perhaps paid, so budgets count it."""
-
-
-def pacific_day(moment: datetime) -> date:
-    """The day in Google's time zone that a moment belongs to."""
-    return moment.astimezone(PACIFIC).date()
-
-
-def end_of_day(day: date) -> datetime:
-    """The midnight that ends a Pacific day; 23 to 25 hours after the one before, as clocks are changed."""
-    return datetime.combine(day + timedelta(days=1), time(), tzinfo=PACIFIC)

@@ -1,11 +1,13 @@
 """Letting a call begin: through the limiter first, then past the budgets of its job.
 
-`admit` gives a `Pass` or the reason why the call may not begin now; whoever has a pass says by `dismiss` how the call
-ended. What is refused here waits and has spent nothing: no attempt, no call, no money.
+`admit` gives a `Pass` or the reason why the call may not begin now; whoever has a pass says how the call ended (`note_end`), or
+that nobody will know (`give_back`). What is refused here waits and has spent nothing: no attempt, no call, no money.
 """
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 
 from gemini.question import Call, Question
 from models.failures import Failure, FailureCode, Nature, failure
@@ -21,7 +23,6 @@ RECORDING_PATIENCE_SECONDS = 120.0
 """A recording that has begun would have to be prepared anew."""
 LONGEST_HOLD_SECONDS = 60.0
 """What a 429 asks for beyond that is the lane's pause, which everybody sees and may end."""
-HTTP_TOO_MANY = 429
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,33 +46,29 @@ async def admit(work: Work, clip: Clip, question: Question, tools: Tools) -> Pas
     if reply.reason is not None:
         return _refused(lane, reply, tokens)
     admitted = Pass(call_id=call_id, lane=lane, guess=guess, input_tokens=tokens)
+    denied: Failure | None = None
+    is_held = False
     try:
-        denied = await tools.budgets.hold(work.job, call_id, tools.forecast.most_usd(guess, tools.prices))
-    except BaseException:
-        await _not_sent(work, admitted, tools)
-        raise
-    if denied is not None:
-        await _not_sent(work, admitted, tools)
+        denied = await tools.budgets.hold(work.job, call_id, partial(tools.forecast.most_usd, guess, tools.prices))
+        is_held = denied is None
+    finally:
+        if not is_held:
+            await give_back(work, admitted, tools, was_sent=False)
     return denied or admitted
 
 
-async def dismiss(work: Work, admitted: Pass, call: Call | None, tools: Tools) -> None:
-    """The call has ended this way; None: it was not sent, or broken off.
-
-    What was held for a call that ended is settled when it is recorded.
-    """
-    if call is None:
-        await _not_sent(work, admitted, tools)
-        return
+def note_end(admitted: Pass, call: Call, tools: Tools) -> None:
+    """The call has ended. What was held for it is settled when it is recorded."""
     tools.forecast.learn(admitted.guess, call)
     more = call.usage.input_tokens - admitted.input_tokens if call.usage else 0
     outcome, wait = _outcome(call)
     tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=outcome, more_tokens=more, wait_seconds=wait))
 
 
-async def _not_sent(work: Work, admitted: Pass, tools: Tools) -> None:
+async def give_back(work: Work, admitted: Pass, tools: Tools, *, was_sent: bool) -> None:
+    """The call was not made, or it was broken off and nobody will know how it ended."""
     tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.UNSENT))
-    await asyncio.shield(tools.budgets.release(work.job, admitted.call_id))
+    await asyncio.shield(tools.budgets.give_back(work.job, admitted.call_id, was_sent=was_sent))
 
 
 def _outcome(call: Call) -> tuple[Outcome, float]:
@@ -79,7 +76,7 @@ def _outcome(call: Call) -> tuple[Outcome, float]:
     why = call.failure
     if why is None:
         return Outcome.GOOD, 0.0
-    if why.code is FailureCode.GEMINI_QUOTA and call.http_status == HTTP_TOO_MANY:
+    if why.code is FailureCode.GEMINI_QUOTA and call.http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return Outcome.THROTTLED, min(why.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS)
     if why.code is FailureCode.GEMINI_UNAVAILABLE and why.nature is Nature.THROTTLED:
         return Outcome.UNSENT, 0.0  # nobody is reached from this machine: no news of the other side

@@ -16,7 +16,7 @@ from models.moves import AnswerRecord, Record
 from models.store.answers import StoredAnswer, WantedAnswer
 from tasks.base import Answer, Clip, Doubt, Preparation, Verdict, hash_clip
 from tasks.remedies import Remedy, Take, given_up, remedy_for
-from worker.admission import admit, dismiss
+from worker.admission import admit, give_back, note_end
 from worker.booking import call_record
 from worker.containment import contained
 from worker.work import Tools, Work
@@ -153,7 +153,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
         if admitted.pauses_lane:
             await _tell_lane(work, admitted, tools)
         return None
-    is_only, call = work.has_one_clip, None
+    is_only, call, was_sent = work.has_one_clip, None, False
     try:
         if not work.holds_slot:
             await tools.calls_in_flight.acquire()
@@ -163,8 +163,9 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             if stopped is not None:
                 _end(work, turn, stopped)
                 return None
+            was_sent = True
             call = await _ask(work, question, tools)
-            await dismiss(work, admitted, call, tools)
+            note_end(admitted, call, tools)  # nothing is awaited from the answer until it is booked
             step = _judge(work, turn, admitted.call_id, call, tools)
             if step is not None or not is_only:  # the only answer is stored together with the end of the job
                 await _store(work, tools)
@@ -175,7 +176,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
                 tools.calls_in_flight.release()
     finally:
         if call is None:
-            await dismiss(work, admitted, None, tools)
+            await give_back(work, admitted, tools, was_sent=was_sent)
 
 
 def _judge(work: Work, turn: _Turn, call_id: str, call: Call, tools: Tools) -> Take | Remedy | None:

@@ -196,17 +196,22 @@ class Worker:
         self._give_up.set()
         self.housekeeper.stop(grace_seconds=grace_seconds)
         self._heartbeat.stop()
-        asyncio.run_coroutine_threadsafe(self._gemini.aclose(), self._core.loop).result(10.0)
+        asyncio.run_coroutine_threadsafe(self._close_on_loop(), self._core.loop).result(10.0)
         self._core.close()
         self._sandbox.close(kill=True)
         self._executor.shutdown(wait=recorded, cancel_futures=True)
         if self._gate_thread is not None:
             self._gate_thread.shutdown(wait=False, cancel_futures=True)
+        self._counts.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
         if recorded:
             self.feeder.leave()
             leases.leave(self._database, self.id)
         return recorded
+
+    async def _close_on_loop(self) -> None:
+        await self._gate.aclose()
+        await self._gemini.aclose()
 
     def _make_runner(self, role: Role) -> Runner:
         concurrency = self._settings.concurrency

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
@@ -16,7 +17,7 @@ from models.database import Database, DatabaseUnavailableError
 from models.failures import Failure, FailureCode, failure
 from models.moves import ClaimedJob
 from models.store.budgets import Target, under_budget
-from models.store.holds import Denial, Want, release, reserve
+from models.store.holds import Denial, Want, presume, release, reserve
 from worker.grouping import Grouper
 from worker.record import LOOK_UP_SECONDS, MOST_IN_GROUP, patiently
 from worker.shapes import usd_words
@@ -26,6 +27,14 @@ KNOWN_SECONDS = 1.0
 MOST_KNOWN = 10_000
 AGAIN_SECONDS = 1.0
 """When to ask again: calls in flight may have ended; jobs of a spent batch or owner are held back by dispatch meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Unused:
+    """A hold whose call will not be recorded."""
+
+    call_id: str
+    was_sent: bool
 
 
 class Budgets:
@@ -49,34 +58,33 @@ class Budgets:
             hopeless=away,
             **how,  # type: ignore[arg-type]
         )
-        self._holds: Grouper[Want, Denial | None] = Grouper(
-            patiently(partial(reserve, database), give_up),
-            hopeless=away,
-            **how,  # type: ignore[arg-type]
-        )
-        self._releases: Grouper[str, None] = Grouper(
-            patiently(partial(_released, database), give_up),
+        # One queue for both: the end of a hold must not come before the hold, whose asker may be gone before it is made.
+        self._holds: Grouper[Want | _Unused, Denial | None] = Grouper(
+            patiently(partial(_hold_and_end, database), give_up),
             hopeless=away,
             **how,  # type: ignore[arg-type]
         )
 
-    async def hold(self, job: ClaimedJob, call_id: str, amount_usd: Decimal) -> Failure | None:
+    async def hold(self, job: ClaimedJob, call_id: str, most_usd: Callable[[], Decimal]) -> Failure | None:
         """Hold the most that a call may cost; why it must not be made, or None where it may.
 
-        The hold ends when the call is recorded under the same id. Raises DatabaseUnavailableError once it is given up.
+        The amount is asked for only where there is a budget. The hold ends when the call is recorded under the same id. Raises DatabaseUnavailableError once it is given up.
         """
         target = Target(batch_id=job.batch_id, owner=job.owner, lane=job.lane)
         if not await self._is_under(target):
             return None
         denial = await self._holds.ask(
-            Want(call_id=call_id, job_id=job.id, worker_id=job.worker_id, target=target, amount_usd=amount_usd)
+            Want(call_id=call_id, job_id=job.id, worker_id=job.worker_id, target=target, amount_usd=most_usd())
         )
         return None if denial is None else why_denied(denial)
 
-    async def release(self, job: ClaimedJob, call_id: str) -> None:
-        """Give back what was held for a call that was not made, if anything was. Raises DatabaseUnavailableError."""
+    async def give_back(self, job: ClaimedJob, call_id: str, *, was_sent: bool) -> None:
+        """End the hold of a call that will not be recorded, if there is one. Raises DatabaseUnavailableError.
+
+        What was sent and broken off may be on Google's bill: its hold is presumed to be spent.
+        """
         if await self._is_under(Target(batch_id=job.batch_id, owner=job.owner, lane=job.lane)):
-            await self._releases.ask(call_id)
+            await self._holds.ask(_Unused(call_id=call_id, was_sent=was_sent))
 
     async def _is_under(self, target: Target) -> bool:
         known = self._known.get(target)
@@ -89,9 +97,18 @@ class Budgets:
         return is_under
 
 
-def _released(database: Database, call_ids: Sequence[str]) -> Sequence[None]:
-    release(database, call_ids)
-    return [None] * len(call_ids)
+def _hold_and_end(database: Database, items: Sequence[Want | _Unused]) -> Sequence[Denial | None]:
+    """Safe to repeat as a whole: whoever holds anew for the same call ends the hold before."""
+    wants = [item for item in items if isinstance(item, Want)]
+    unused = [item for item in items if isinstance(item, _Unused)]
+    denials = iter(reserve(database, wants) if wants else ())
+    for end, ids in (
+        (release, [item.call_id for item in unused if not item.was_sent]),
+        (presume, [item.call_id for item in unused if item.was_sent]),
+    ):
+        if ids:
+            end(database, ids)
+    return [next(denials) if isinstance(item, Want) else None for item in items]
 
 
 def why_denied(denial: Denial) -> Failure:

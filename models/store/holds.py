@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, delete, literal, s
 from models.base import TypedId, db_after, db_now, nano_usd
 from models.budget import EVERY_LANE, Budget, Hold, Period, Scope
 from models.database import Database, again_after_conflict
-from models.spending import end_of_day, pacific_day
+from models.pacific import end_of_day, pacific_day, seconds_left
 from models.store.budgets import Target, named, sums_of
 from models.store.rows import BIG, TEXT, RowShape, insert_into
 from models.store.spending import add_spending, database_time, today
@@ -99,6 +99,13 @@ def release(database: Database, call_ids: Sequence[str]) -> None:
     """End holds of calls that were not made."""
     with database.write() as connection:
         end_holds(connection, database.dialect, call_ids)
+
+
+@again_after_conflict
+def presume(database: Database, call_ids: Sequence[str]) -> None:
+    """End holds of calls that were broken off: nobody will know what they cost, and they may have been paid."""
+    with database.write() as connection:
+        presume_spent(connection, database.dialect, Hold.id.in_(call_ids))
 
 
 def end_holds(connection: Connection, dialect: str, call_ids: Sequence[str]) -> None:
@@ -186,7 +193,7 @@ def _decide(want: Want, standings: dict[_Key, _Standing], now: datetime) -> Deni
     return Denial(
         scope=scope, name=name, period=period, limit_usd=standing.limit_usd, spent_usd=standing.spent_usd,
         held_usd=standing.held_usd, amount_usd=amount, is_spent=bool(spent),
-        ends_in_seconds=(end_of_day(pacific_day(now)) - now).total_seconds() if period is Period.DAY else None,
+        ends_in_seconds=seconds_left(now) if period is Period.DAY else None,
     )  # fmt: skip
 
 

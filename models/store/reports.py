@@ -215,13 +215,6 @@ def calls_of(database: Database, job_id: str) -> list[CallView]:
     ]
 
 
-def calls_since(database: Database, since: datetime) -> dict[str, int]:
-    """How many calls of each lane have ended since then. Uses ix_call_ended_at."""
-    counted = select(Call.lane, func.count().label("requests")).where(Call.ended_at >= since).group_by(Call.lane)
-    with database.read() as connection:
-        return {row.lane: row.requests for row in connection.execute(counted)}
-
-
 def list_workers(database: Database, *, alive_seconds: float) -> list[WorkerView]:
     """All registered workers, newest first; `alive` are those that beat within `alive_seconds`."""
     fresh = (Worker.beat_at > db_after(literal(-alive_seconds))) & Worker.stopped_at.is_(None)

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Date, Executable, select, true
 
 from models.base import TypedId, db_now, nano_usd
 from models.moves import CallRecord, Record
-from models.spending import Spending, pacific_day
+from models.pacific import pacific_day
+from models.spending import Spending
 from models.store.rows import BIG, TEXT, RowShape, insert_into
 
 _KEY = ("day", "owner", "lane", "batch_id")

@@ -14,7 +14,7 @@ from models.database import Database
 from models.failures import FailureError
 from models.ids import new_id
 from models.moves import ClaimedJob
-from models.spending import end_of_day, pacific_day
+from models.pacific import end_of_day, pacific_day
 from models.state import JobState
 from models.store import admin, dispatch, leases, reports
 from models.store.budgets import BudgetView, Target, list_budgets, set_budget, under_budget

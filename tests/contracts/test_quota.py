@@ -226,4 +226,4 @@ def test_redis_answers_as_one_process_does(redis_url: str, limits: Limits, told:
             assert (call, reason) == (call, other_reason)
             assert wait == pytest.approx(other_wait, abs=0.002)
         begun += [call for call, reason, _ in here if reason is None]
-    shared.store.close()  # type: ignore[attr-defined]
+    shared.store.close()

@@ -8,7 +8,7 @@ import pytest
 
 from models.database import Database
 from models.moves import ClaimedJob, Record, succeeded
-from models.spending import end_of_day, pacific_day
+from models.pacific import end_of_day, pacific_day
 from models.store import admin
 from models.store.record import record
 from models.store.spending import database_time, today

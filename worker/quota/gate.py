@@ -7,6 +7,7 @@ holds no slot.
 """
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -33,6 +34,7 @@ LIMITED_SECONDS = 10.0
 AHEAD = 1.5
 """Calls that may stand in line of a limited lane, in relation to those that went through in `RECENT_SECONDS`."""
 LEAST_AHEAD = 2
+CLOSE_SECONDS = 2.0
 ON_THEIR_WAY_SECONDS = 0.5
 """About as long as a job takes from its claim into the line."""
 
@@ -53,16 +55,21 @@ class _Line:
     waiting: deque[_Waiting] = field(default_factory=deque)
     ended: list[Settled] = field(default_factory=list)
     recent: deque[float] = field(default_factory=deque)
-    """When calls went through."""
+    """When calls went through, of late."""
     limited_until: float = 0.0
     news: asyncio.Event = field(default_factory=asyncio.Event)
     pump: "asyncio.Task[None] | None" = None
 
-    def ahead(self, now: float) -> int:
-        """How many calls may stand in line while the lane is limited."""
+    def note_through(self, now: float) -> None:
+        """A call went through."""
         while self.recent and now - self.recent[0] > RECENT_SECONDS:
             self.recent.popleft()
-        return max(LEAST_AHEAD, int(AHEAD * len(self.recent)))
+        self.recent.append(now)
+
+    def ahead(self, now: float) -> int:
+        """How many calls may stand in line while the lane is limited. Other threads than the loop's ask, too."""
+        through = sum(now - at <= RECENT_SECONDS for at in self.recent.copy())
+        return max(LEAST_AHEAD, int(AHEAD * through))
 
 
 class Gate:
@@ -88,6 +95,7 @@ class Gate:
         self._lines: dict[str, _Line] = {}
         self._taken: deque[tuple[float, int]] = deque()
         """Jobs that were taken of late, and may not stand in line yet."""
+        self._taking = threading.Lock()
 
     async def enter(self, lane: str, want: Want, *, patience_seconds: float) -> Reply:
         """Wait until the call may begin; where the reply has a reason, it may not, and none waited on its account.
@@ -99,13 +107,15 @@ class Gate:
         now = time.monotonic()
         line.waiting.append(_Waiting(want=want, since=now, until=now + patience_seconds, answer=answer))
         self._wake(line)
-        reply = await answer  # who is cancelled here is told to the store by the pump, should it have been booked
-        if reply.reason is None and reply.wait_seconds > 0:
-            try:
+        try:
+            reply = await answer
+            if reply.reason is None and reply.wait_seconds > 0:
                 await asyncio.sleep(reply.wait_seconds)
-            except BaseException:
+        except BaseException:
+            # Booked already, though perhaps not yet told so; where the answer itself was cancelled, the pump sees to it.
+            if answer.done() and not answer.cancelled() and answer.result().reason is None:
                 self.leave(lane, Settled(id=want.id, outcome=Outcome.UNSENT))
-                raise
+            raise
         return reply
 
     def leave(self, lane: str, ended: Settled) -> None:
@@ -113,6 +123,14 @@ class Gate:
         line = self._lines[lane]
         line.ended.append(ended)
         self._wake(line)
+
+    async def aclose(self) -> None:
+        """Tell what has ended: else the reservations of a worker that left would count until their leases end."""
+        pumps = [line.pump for line in self._lines.values() if line.pump is not None]
+        if pumps:
+            _, late = await asyncio.wait(pumps, timeout=CLOSE_SECONDS)
+            for pump in late:
+                pump.cancel()
 
     # For the feeder, from any thread
 
@@ -128,9 +146,10 @@ class Gate:
     def room(self, free: int) -> int:
         """How many jobs to take of `free` slots: few, while a lane is limited and more of its jobs may come."""
         now = time.monotonic()
-        while self._taken and now - self._taken[0][0] > ON_THEIR_WAY_SECONDS:
-            self._taken.popleft()
-        coming = sum(count for _, count in self._taken)
+        with self._taking:
+            while self._taken and now - self._taken[0][0] > ON_THEIR_WAY_SECONDS:
+                self._taken.popleft()
+            coming = sum(count for _, count in self._taken)
         limited = (
             line.ahead(now) - len(line.waiting) - coming
             for line in self._lines.copy().values()
@@ -139,9 +158,10 @@ class Gate:
         return max(0, min((free, *limited)))
 
     def note_taken(self, count: int) -> None:
-        """So many jobs were taken, and are on their way into the line. Called by the one thread that calls `room`."""
+        """So many jobs were taken, and are on their way into the line."""
         if count:
-            self._taken.append((time.monotonic(), count))
+            with self._taking:
+                self._taken.append((time.monotonic(), count))
 
     # The lines
 
@@ -165,8 +185,7 @@ class Gate:
 
     async def _exchange(self, line: _Line) -> float:
         """One exchange; how long to rest before the next, unless something ends meanwhile."""
-        while line.waiting and line.waiting[0].answer.done():  # cancelled while it stood in line
-            line.waiting.popleft()
+        line.waiting = deque(one for one in line.waiting if not one.answer.done())  # without those that were cancelled
         asked = [line.waiting[place] for place in range(min(MOST_AT_ONCE, len(line.waiting)))]
         ended, line.ended = tuple(line.ended), []
         exchange = Exchange(
@@ -197,7 +216,7 @@ class Gate:
                 continue
             line.waiting.remove(one)
             if reply.reason is None:
-                line.recent.append(time.monotonic())
+                line.note_through(time.monotonic())
             if not one.answer.done():
                 one.answer.set_result(reply)
             elif reply.reason is None:

@@ -50,6 +50,10 @@ class GuardedStore:
                 return replies
         return self._own.exchange(replace(asked, limits=self._share(asked)))
 
+    def close(self) -> None:
+        """Close the connections to the shared counts."""
+        self._shared.close()
+
     def _share(self, asked: Exchange) -> Limits:
         part = SHARED_OUT / max(1, self._workers())
         limits, done = asked.limits, asked.day.requests
@@ -73,6 +77,9 @@ class NoStore:
         raise QuotaStoreError(
             f"no Redis is set (MEDIASCRIBE_QUOTA_URL) to count the calls of {asked.lane} for all workers"
         )
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _portion(limit: int | None, part: float, *, least: int = 1) -> int | None:

@@ -13,7 +13,6 @@ not. A 429 comes at once, so in the beginning a second without one counts as a c
 would need many minutes else. After a long wait it begins anew with few, up to where it was cut.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from worker.quota.terms import (
@@ -176,9 +175,9 @@ def _book_all(lane: LaneCount, family: FamilyCount, asked: Exchange, now: float)
         if tokens is not None and want.input_tokens > tokens:
             replies.append(Reply(wait_seconds=0.0, reason=Reason.TOO_LARGE))
             continue
-        reply = refused or _book(lane, family, want, asked, now)
-        refused = reply if reply.reason is not None else None
-        replies.append(reply)
+        replies.append(refused or _book(lane, family, want, asked, now))
+        if replies[-1].reason is not None:
+            refused = replies[-1]
     return replies
 
 
@@ -240,10 +239,3 @@ def _pay_tokens(lane: LaneCount, limits: Limits, tokens: int, begins: float) -> 
         lane.largest, lane.largest_until = tokens, begins + MINUTE_SECONDS
     room = most - lane.largest
     lane.next_token = begins + (MINUTE_SECONDS * min(1.0, tokens / room) if room > 0 else MINUTE_SECONDS)
-
-
-def replies_of(rows: Sequence[Sequence[object]]) -> list[Reply]:
-    """Replies as `exchange.lua` writes them: the wait in seconds, and the reason or nothing."""
-    return [
-        Reply(wait_seconds=float(str(wait)), reason=Reason(str(reason)) if reason else None) for wait, reason in rows
-    ]

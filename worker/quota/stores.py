@@ -12,8 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.quota import terms
-from worker.quota.rules import FamilyCount, LaneCount, exchange, replies_of
-from worker.quota.terms import Exchange, QuotaStoreError, Reply
+from worker.quota.rules import FamilyCount, LaneCount, exchange
+from worker.quota.terms import Exchange, QuotaStoreError, Reason, Reply
 
 PATIENCE_SECONDS = 1.0
 """So long Redis may take for one exchange."""
@@ -40,6 +40,9 @@ class InProcessStore:
             family = self._families.setdefault(asked.family, FamilyCount())
             return exchange(lane, family, asked, self._clock())
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 class RedisStore:
     """The counts in Redis, by one script on Redis's clock. Thread-safe."""
@@ -64,7 +67,7 @@ class RedisStore:
         arguments = [json.dumps(_document(asked)), *([] if self._clock is None else [repr(self._clock())])]
         try:
             rows = json.loads(self._script(keys=keys, args=arguments))
-            replies = replies_of(rows)
+            replies = [Reply(wait_seconds=float(wait), reason=Reason(why) if why else None) for wait, why in rows]
         except (redis.RedisError, OSError, ValueError, TypeError) as error:
             raise QuotaStoreError(f"{type(error).__name__}: {error}") from error
         if len(replies) != len(asked.wants):

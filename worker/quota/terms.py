@@ -42,7 +42,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """The other side is in trouble: 5xx, no connection, no answer in time."""
     UNSENT = "unsent"
-    """It was never begun."""
+    """It was never begun, or broken off: no news of the other side."""
 
 
 class Reason(StrEnum):
@@ -132,6 +132,9 @@ class Store(Protocol):
 
     def exchange(self, asked: Exchange) -> list[Reply]:
         """One reply for each want, in order. What it counts is counted at once or not at all. Raises QuotaStoreError."""
+
+    def close(self) -> None:
+        """Close what is open."""
 
 
 class QuotaStoreError(Exception):

@@ -5,17 +5,15 @@ The limiter counts for itself; what is stored is for when it has forgotten: a ne
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from datetime import time as clock
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime
 
-from gemini.quota import seconds_until_pacific_midnight
 from models.database import Database
-from models.store import reports
+from models.pacific import pacific_day, seconds_left
+from models.store.usage import UsageBy, UsageFilter, usage_by
 from worker.quota.terms import Day
 
 LOOK_SECONDS = 10.0
-_PACIFIC = ZoneInfo("America/Los_Angeles")
+CALENDAR_SECONDS = 1.0
 
 
 class Today:
@@ -25,36 +23,30 @@ class Today:
         """`is_needed`: does any lane have a daily limit? Without one nothing is asked."""
         self._database = database
         self._is_needed = is_needed
-        self._requests: Mapping[str, int] = {}
-        self._counted_for = ""
+        self._counted: tuple[date | None, Mapping[str, int]] = (None, {})
+        """The day for which was counted, and the calls by lane."""
         self._look_at = 0.0
-        self._day, self._ends_at, self._until = "", 0.0, 0.0
+        self._day, self._ends_at, self._until = date.min, 0.0, 0.0
 
     def of(self, lane: str) -> Day:
         """Today, for a lane."""
         now = time.monotonic()
         if now >= self._until:
-            self._turn(now)
-        counted = self._requests.get(lane, 0) if self._counted_for == self._day else 0
-        return Day(name=self._day, seconds_left=max(0.0, self._ends_at - now), requests=counted)
+            self._look_at_calendar(now)
+        day, requests = self._counted
+        counted = requests.get(lane, 0) if day == self._day else 0
+        return Day(name=self._day.isoformat(), seconds_left=max(0.0, self._ends_at - now), requests=counted)
 
     def refresh(self) -> None:
         """Count what is stored, if it is time. Blocking; raises DatabaseUnavailableError."""
         if not self._is_needed() or time.monotonic() < self._look_at:
             return
-        now = datetime.now(UTC)
-        day = _name(now)
-        local = now.astimezone(_PACIFIC)
-        since = datetime.combine(local.date(), clock(), _PACIFIC).astimezone(UTC)
-        self._requests = reports.calls_since(self._database, since)
-        self._counted_for, self._look_at = day, time.monotonic() + LOOK_SECONDS
+        day = pacific_day(datetime.now(UTC))
+        lanes = usage_by(self._database, UsageBy.LANE, UsageFilter(since=day, until=day))
+        self._counted = (day, {lane: used.calls for lane, used in lanes.items()})
+        self._look_at = time.monotonic() + LOOK_SECONDS
 
-    def _turn(self, now: float) -> None:
-        """Look at the calendar, once a second."""
+    def _look_at_calendar(self, now: float) -> None:
         today = datetime.now(UTC)
-        self._day, self._until = _name(today), now + 1.0
-        self._ends_at = now + seconds_until_pacific_midnight(today)
-
-
-def _name(moment: datetime) -> str:
-    return moment.astimezone(_PACIFIC).date().isoformat()
+        self._day, self._until = pacific_day(today), now + CALENDAR_SECONDS
+        self._ends_at = now + seconds_left(today)

@@ -12,9 +12,9 @@ from gemini.quota import (
     QuotaScope,
     quota_scope,
     quota_wait_seconds,
-    seconds_until_pacific_midnight,
 )
 from gemini.reply import ErrorReply
+from models.pacific import seconds_left
 
 NOON = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)  # 12:00 in California
 
@@ -30,12 +30,12 @@ NOON = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)  # 12:00 in California
     ],
 )
 def test_daily_quotas_start_anew_at_midnight_in_california(now: datetime, hours: float) -> None:
-    assert seconds_until_pacific_midnight(now) == hours * 3600
+    assert seconds_left(now) == hours * 3600
 
 
 @given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2036, 1, 1)))  # noqa: DTZ001 (made aware below)
 def test_midnight_is_never_past_and_never_more_than_a_day_of_25_hours_away(moment: datetime) -> None:
-    assert 0 < seconds_until_pacific_midnight(moment.replace(tzinfo=UTC)) <= 25 * 3600
+    assert 0 < seconds_left(moment.replace(tzinfo=UTC)) <= 25 * 3600
 
 
 @pytest.mark.parametrize(

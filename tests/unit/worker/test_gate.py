@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 
-from worker.quota.gate import Gate
+from worker.quota.gate import RECENT_SECONDS, Gate, _Line
 from worker.quota.stores import InProcessStore
 from worker.quota.terms import Day, Exchange, Limits, Outcome, QuotaStoreError, Reason, Reply, Settled, Store, Want
 
@@ -196,3 +196,49 @@ async def test_of_a_limited_lane_no_more_jobs_are_taken_than_will_soon_go_throug
     gate.note_taken(room)
     assert 1 <= room <= 10
     assert gate.room(96) == 0  # those are on their way
+
+
+@on_a_loop
+async def test_a_call_that_is_cancelled_in_the_moment_in_which_it_may_begin_gives_its_place_back() -> None:
+    tasks: list[asyncio.Task[Reply]] = []
+
+    class Cancelling(CountingStore):
+        def exchange(self, asked: Exchange) -> list[Reply]:
+            if asked.wants:  # runs before the task hears of the answer that it is given now
+                asyncio.get_running_loop().call_soon(tasks[0].cancel)
+            return super().exchange(asked)
+
+    store = Cancelling()
+    want = _want()
+    tasks.append(asyncio.create_task(_gate(store=store).enter("m", want, patience_seconds=1.0)))
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert tasks[0].cancelled()
+
+    async with asyncio.timeout(1.0):
+        await store.told.wait()
+
+    assert store.settled == [Settled(id=want.id, outcome=Outcome.UNSENT)]
+
+
+@on_a_loop
+async def test_a_gate_that_closes_has_told_what_ended() -> None:
+    store = CountingStore()
+    gate = _gate(store=store)
+    wants = [_want() for _ in range(3)]
+    await _enter_all(gate, wants)
+    for want in wants:
+        gate.leave("m", Settled(id=want.id, outcome=Outcome.GOOD))
+
+    await gate.aclose()
+
+    assert {one.id for one in store.settled} == {want.id for want in wants}
+
+
+def test_calls_of_long_ago_are_not_kept() -> None:
+    line = _Line("m")
+
+    for number in range(10_000):
+        line.note_through(number / 10)
+
+    assert len(line.recent) <= 10 * RECENT_SECONDS + 1
+    assert line.ahead(1_000.0) == 1.5 * 20
