@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -46,8 +47,9 @@ def test_f32_purging_without_pause_deletes_no_live_job(server: Cluster) -> None:
     deleted = query(server.database_url, "SELECT id, state FROM deleted")
     assert {f"job_{row['id'].hex}" for row in deleted} == set(ids)
     assert {row["state"] for row in deleted} == {"succeeded"} < FINAL
-    asked = [call["labels"]["job"] for call in server.gemini.ledger()]
-    assert sorted(asked) == sorted(ids), "a job was asked about twice, or never"
+    asked = Counter(call["labels"]["job"] for call in server.gemini.ledger())
+    asked_otherwise = {job_id: asked[job_id] for job_id in ids if asked[job_id] != 1}
+    assert not asked_otherwise, "a job was asked about twice, or never"
     server.accepted.clear()
     assert server.audit().states == {}
     assert not any(read_books(server.database_url).calls), "calls of purged jobs are left"
