@@ -56,6 +56,10 @@ class Job(Base):
         _partial_index("ix_job_deadline", "deadline_at", where="deadline_at IS NOT NULL AND finished_at IS NULL"),
         _partial_index("ix_job_unreported", "id", where="owes_reply AND finished_at IS NOT NULL"),
         _partial_index("ix_job_answered", "owner", "question_hash", where="state = 'succeeded'"),
+        # Who waits for the same answer: almost nobody, so that it costs the others nothing.
+        _partial_index(
+            "ix_job_twin", "owner", "question_hash", where="state = 'waiting' AND question_hash IS NOT NULL"
+        ),
         _partial_index("ix_job_failed", "error_code", "id", where="state = 'failed'"),
         _partial_index("ix_job_finished", "finished_at", where="finished_at IS NOT NULL"),
         _partial_index(

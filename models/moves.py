@@ -74,8 +74,14 @@ class Ending:
     failure: Failure | None = None
     output: Mapping[str, Any] | None = None
     question_hash: str | None = None
+    """What the attempt asked, or would have asked, as far as it came to know it."""
     model_version: str | None = None
     reused_from: str | None = None
+
+    @property
+    def is_twin(self) -> bool:
+        """Does the job wait because another one is asking the same?"""
+        return self.move is Move.WAIT and self.failure is None
 
     @property
     def state(self) -> JobState:
@@ -108,7 +114,11 @@ class Record:
 
 
 def succeeded(
-    output: Mapping[str, Any], *, question_hash: str | None, model_version: str | None, reused_from: str | None = None
+    output: Mapping[str, Any],
+    *,
+    model_version: str | None,
+    question_hash: str | None = None,
+    reused_from: str | None = None,
 ) -> Ending:
     """The result is complete."""
     return Ending(
@@ -134,6 +144,11 @@ def waits(failure: Failure, *, delay_seconds: float, counts_attempt: bool | None
     """Try again after the delay; unless it is said otherwise, only a transient failure counts as an attempt."""
     counts = failure.nature is Nature.TRANSIENT if counts_attempt is None else counts_attempt
     return Ending(move=Move.WAIT, failure=failure, delay_seconds=delay_seconds, counts_attempt=counts)
+
+
+def waits_for_twin(*, delay_seconds: float) -> Ending:
+    """Another job is asking the same: go on when it ends, or after the delay; no attempt is spent."""
+    return Ending(move=Move.WAIT, delay_seconds=delay_seconds, counts_attempt=False)
 
 
 def given_back() -> Ending:

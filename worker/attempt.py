@@ -19,6 +19,7 @@ from media.source import check_unchanged, open_local
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
 from models.moves import ClaimedJob
 from models.store.answers import StoredAnswer, StoredResult
+from models.store.questions import Asker, Asking
 from tasks.base import Clip, Preparation, Prepared, hash_question, read_options
 from tasks.registry import find_kind
 from worker.asking import recall, settle, tell_progress
@@ -52,11 +53,10 @@ async def carry_out(work: Work, tools: Tools) -> Outcome:
     try:
         await fetch(work, tools)
         found = await identify(work, tools)
-        if found is not None:
-            return Outcome(
-                output=found.output, question_hash=work.question_hash, model_version=found.model_version,
-                reused_from=found.job_id,
-            )  # fmt: skip
+        if found is Asker.A_TWIN:
+            return Outcome(is_twin=True)
+        if isinstance(found, StoredResult):
+            return Outcome(output=found.output, model_version=found.model_version, reused_from=found.job_id)
         stopped = tools.lanes.blocking(work.job.lane)
         if stopped is not None:  # preparing would be for nothing
             raise FailureError(stopped)
@@ -77,9 +77,16 @@ async def fetch(work: Work, tools: Tools) -> None:
     work.question_hash = hash_question(work.kind, work.options, model=work.job.model, media_sha256=file.sha256)
 
 
-async def identify(work: Work, tools: Tools) -> StoredResult | None:
-    """The stored result of the same question about the same bytes, if there is one and it may be used."""
-    return await tools.results.ask((work.job.owner, work.question_hash)) if work.job.reuse else None
+async def identify(work: Work, tools: Tools) -> StoredResult | Asker:
+    """The stored result of the same question about the same bytes; else who asks it.
+
+    A job that is to have an answer of its own asks, whoever asks beside it, and nobody waits for it.
+    """
+    if not work.job.reuse:
+        return Asker.THIS_JOB
+    job = work.job
+    asking = Asking(owner=job.owner, question_hash=work.question_hash, job_id=job.id, claim=job.claim)
+    return await tools.questions.ask(asking)
 
 
 async def prepare_and_ask(work: Work, tools: Tools) -> None:
@@ -176,10 +183,7 @@ def conclude(work: Work) -> Outcome:
         output = contained(work.kind.assemble, work.prepared, work.answers, work.failures, work.options)
     waiting = {key for key, why in work.failures.items() if why.nature is Nature.THROTTLED}
     in_vain = [why for key, why in work.in_vain.items() if key in waiting]
-    return Outcome(
-        failures=failures, in_vain=in_vain, output=output, question_hash=work.question_hash,
-        model_version=work.model_version,
-    )  # fmt: skip
+    return Outcome(failures=failures, in_vain=in_vain, output=output, model_version=work.model_version)
 
 
 def _a(family: Family) -> str:

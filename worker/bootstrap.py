@@ -44,7 +44,7 @@ from worker.quota.guarded import GuardedStore, NoStore
 from worker.quota.stores import InProcessStore, RedisStore
 from worker.quota.terms import Limits, Store
 from worker.quota.today import Today
-from worker.record import answer_grouper, record_grouper, result_grouper
+from worker.record import answer_grouper, question_grouper, record_grouper
 from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
 from worker.settings import LoadedSettings, Settings
@@ -240,7 +240,7 @@ class Worker:
             budgets=Budgets(*shared),
             why_no_call=runner.why_no_call,
             records=record_grouper(*shared, after=after_record),
-            results=result_grouper(*shared),
+            questions=question_grouper(*shared),
             answers=answer_grouper(*shared),
             scratch=self._scratch,
             prices=self._prices,

@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -199,8 +199,10 @@ class Runner:
         running.ending = True
         calls = tuple(running.work.calls) if running.work else ()
         answers = tuple(running.work.unstored) if running.work else ()
+        asked = running.work.question_hash if running.work else ""
         if ending is None and not calls:
             return
+        ending = ending and replace(ending, question_hash=asked or None)
         record = Record(job=running.job, calls=calls, answers=answers, ending=ending)
         try:
             owned = await asyncio.shield(self._tools.records.ask(record))
@@ -209,7 +211,7 @@ class Runner:
         except Exception as error:
             if ending is None:
                 raise
-            ending = failed(failure_of(error))
+            ending = replace(failed(failure_of(error)), question_hash=asked or None)
             owned = await self._record_refused(running.job, calls, ending)
         if ending is not None:
             why = ending.failure

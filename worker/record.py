@@ -14,7 +14,8 @@ import structlog
 
 from models.database import Database, DatabaseUnavailableError
 from models.moves import Record
-from models.store.answers import StoredAnswer, StoredResult, WantedAnswer, find_answers, find_results
+from models.store.answers import StoredAnswer, StoredResult, WantedAnswer, find_answers
+from models.store.questions import Asker, Asking, ask
 from models.store.record import record
 from worker.grouping import Grouper
 
@@ -69,12 +70,12 @@ def record_grouper(
     )
 
 
-def result_grouper(
+def question_grouper(
     database: Database, executor: Executor, give_up: threading.Event
-) -> Grouper[tuple[str, str], StoredResult | None]:
-    """Looks stored results up in groups."""
+) -> Grouper[Asking, StoredResult | Asker]:
+    """Looks stored results up, and takes questions that have none, in groups."""
     return Grouper(
-        patiently(partial(find_results, database), give_up),
+        patiently(partial(ask, database), give_up),
         executor=executor,
         wait_seconds=LOOK_UP_SECONDS,
         most=MOST_IN_GROUP,

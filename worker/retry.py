@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.failures import Failure, Nature
-from models.moves import ClaimedJob, Ending, failed, given_back, succeeded, succeeded_partly, waits
+from models.moves import ClaimedJob, Ending, failed, given_back, succeeded, succeeded_partly, waits, waits_for_twin
+
+TWIN_SECONDS, TWIN_MAX_SECONDS = 30.0, 600.0
+"""A job that waits for its twin is woken when that ends; should that be missed, it looks again after so long, then later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,24 +29,22 @@ class Outcome:
     """Of clips that were asked, got nothing that can be kept, and have to wait before they are asked once more."""
     output: Mapping[str, Any] | None = None
     """What can be stored as the result: all of it, or what the failed clips leave."""
-    question_hash: str | None = None
     model_version: str | None = None
     reused_from: str | None = None
+    is_twin: bool = False
+    """Another job is asking the same now: nothing was done."""
 
 
 def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: float) -> Ending:
     """The one move that ends the attempt.
 
-    `jitter` is a random number from [0, 1). In this order: an interrupted job goes back; one that has to wait for quota
+    `jitter` is a random number from [0, 1). In this order: one whose twin is asking waits for it; an interrupted job goes back; one that has to wait for quota
     waits; one that may yet succeed is tried again while it has attempts; then what there is, is stored; else it
     failed. Waiting for quota costs no attempt, unless a clip was asked and failed.
     """
     worst = _worst(outcome.failures)
     if worst is None:
-        return succeeded(
-            outcome.output or {}, question_hash=outcome.question_hash, model_version=outcome.model_version,
-            reused_from=outcome.reused_from,
-        )  # fmt: skip
+        return _without_failure(outcome, job, jitter)
     if worst.nature is Nature.INTERRUPTED:
         return given_back()
     met = (*outcome.failures, *outcome.in_vain)
@@ -61,6 +62,12 @@ def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: fl
     return failed(reason)
 
 
+def _without_failure(outcome: Outcome, job: ClaimedJob, jitter: float) -> Ending:
+    if outcome.is_twin:
+        return waits_for_twin(delay_seconds=_twin_delay(job.claim, jitter))
+    return succeeded(outcome.output or {}, model_version=outcome.model_version, reused_from=outcome.reused_from)
+
+
 _URGENCY = (Nature.INTERRUPTED, Nature.THROTTLED, Nature.TRANSIENT, Nature.PERMANENT)
 
 
@@ -73,6 +80,11 @@ def _backoff(attempt: int, failure: Failure, policy: RetryPolicy, jitter: float)
     """Full jitter over a doubling span, but not before the other side asked us back."""
     span = min(policy.max_seconds, policy.base_seconds * 2.0 ** (attempt - 1))
     return max(span * jitter, _asked(failure, jitter))
+
+
+def _twin_delay(claim: int, jitter: float) -> float:
+    """When to look again should nobody have woken it: later each time, so that many twins of one job cost next to nothing."""
+    return min(TWIN_MAX_SECONDS, TWIN_SECONDS * 2.0 ** min(claim - 1, 16)) * (1 + jitter / 10)
 
 
 def _throttled_delay(failure: Failure, policy: RetryPolicy, jitter: float) -> float:

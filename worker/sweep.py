@@ -14,7 +14,7 @@ import structlog
 
 from models.database import Database
 from models.ids import new_id
-from models.store import dispatch, leases
+from models.store import dispatch, leases, questions
 
 log = structlog.get_logger(__name__)
 
@@ -22,9 +22,10 @@ KEEP_WORKERS_SECONDS = 24 * 3_600.0
 
 
 def sweep(database: Database) -> int:
-    """Take back what lapsed and end what is overdue; how many jobs moved. Raises DatabaseUnavailableError."""
+    """Take back what lapsed, end what is overdue, free what nobody asks any more; how many jobs moved. Raises DatabaseUnavailableError."""
     lapsed = leases.lapse(database)
     expired = leases.expire(database)
+    questions.free_abandoned(database)
     if lapsed or expired:
         log.warning("swept", lapsed=lapsed, expired=expired)
     return lapsed + expired

@@ -13,6 +13,7 @@ from media.source import LocalFile
 from models.failures import Failure
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Progress, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
+from models.store.questions import Asker, Asking
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
 from worker.budget import Budgets
 from worker.forecast import Forecast
@@ -41,7 +42,7 @@ class Tools:
     why_no_call: Callable[[], Failure | None]
     """Why no call may begin now: the worker leaves, its leases may have ended; None if one may."""
     records: Grouper[Record, bool]
-    results: Grouper[tuple[str, str], StoredResult | None]
+    questions: Grouper[Asking, StoredResult | Asker]
     answers: Grouper[WantedAnswer, StoredAnswer | None]
     scratch: Path
     prices: PriceTable

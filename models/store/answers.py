@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Connection, Executable, and_, func, select, tuple_
 
 from models.attempt import Answer
 from models.database import Database
 from models.job import Job, Result
 from models.state import JobState
+from models.store.rows import TEXT, RowShape
+
+Key = tuple[str, str]
+"""A question: its owner and its hash."""
+
+_WANTED = RowShape(name="wanted", types={"owner": TEXT, "question_hash": TEXT})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,24 +45,35 @@ class WantedAnswer:
     job_id: str | None = None
 
 
-def find_results(database: Database, questions: Sequence[tuple[str, str]]) -> list[StoredResult | None]:
-    """For each (owner, question hash), the latest stored result. Uses ix_job_answered; owners never share."""
-    latest = (
-        select(
-            Job.owner, Job.question_hash, Job.id, Job.model_version, Result.output,
-            func.row_number().over(partition_by=(Job.owner, Job.question_hash), order_by=Job.id.desc()).label("place"),
-        )
-        .join(Result, Result.job_id == Job.id)
-        .where(Job.state == JobState.SUCCEEDED, tuple_(Job.owner, Job.question_hash).in_(questions))
-        .subquery()
-    )  # fmt: skip
+def find_results(database: Database, questions: Sequence[Key]) -> dict[Key, StoredResult]:
+    """The latest stored result of each question that has one."""
     with database.read() as connection:
-        rows = connection.execute(select(latest).where(latest.c.place == 1)).all()
-    found = {
+        return results_of(connection, questions)
+
+
+def results_of(connection: Connection, questions: Sequence[Key]) -> dict[Key, StoredResult]:
+    """The same, within a transaction. Uses ix_job_answered; owners never share."""
+    rows = [{"owner": owner, "question_hash": question_hash} for owner, question_hash in questions]
+    found = _WANTED.run(connection, _latest(connection.dialect.name), rows)
+    return {
         (row.owner, row.question_hash): StoredResult(job_id=row.id, model_version=row.model_version, output=row.output)
-        for row in rows
+        for row in found
     }
-    return [found.get(question) for question in questions]
+
+
+@cache
+def _latest(dialect: str) -> Executable:
+    wanted = _WANTED.table(dialect)
+    place = func.row_number().over(partition_by=(Job.owner, Job.question_hash), order_by=Job.id.desc())
+    latest = (
+        select(Job.owner, Job.question_hash, Job.id, Job.model_version, Result.output, place.label("place"))
+        .select_from(wanted)
+        .join(Job, and_(Job.owner == wanted.c.owner, Job.question_hash == wanted.c.question_hash))
+        .join(Result, Result.job_id == Job.id)
+        .where(Job.state == JobState.SUCCEEDED)
+        .subquery()
+    )
+    return select(latest).where(latest.c.place == 1)
 
 
 def find_answers(database: Database, wanted: Sequence[WantedAnswer]) -> list[StoredAnswer | None]:

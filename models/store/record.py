@@ -1,6 +1,6 @@
 """Storing what workers did: groups of endings, calls and paid answers, each group one transaction (`calls` has its calls)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from models.moves import Record
 from models.state import FINAL, JobState, Move
 from models.store.calls import USAGE, Owned, added, count_usage, insert_calls, usage_of
 from models.store.holds import end_holds
+from models.store.questions import Asking, Ended, end_questions
 from models.store.rows import DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 from models.store.spending import count_spending
 
@@ -77,11 +78,25 @@ def _claim_of(r: Record) -> Owned:
 def _end_attempts(connection: Connection, dialect: str, records: list[Record], new_calls: set[str]) -> set[Owned]:
     """Apply the endings; the claims that still owned their jobs."""
     rows = [_ending_row(r, new_calls) for r in records]
-    owned = {(row.id, row.claim) for row in _ENDINGS.run(connection, _ending_update(dialect), rows)}
+    owned = {(row.id, row.claim): row.state for row in _ENDINGS.run(connection, _ending_update(dialect), rows)}
     applied = [row for row in rows if (row["id"], row["claim"]) in owned]
     _ENDINGS.run(connection, _attempt_insert(dialect), applied)
     _ENDINGS.run(connection, _result_insert(dialect), [row for row in applied if row["output"] is not None])
-    return owned
+    end_questions(connection, dialect, _ended(records, owned))
+    return set(owned)
+
+
+def _ended(records: Sequence[Record], states: Mapping[Owned, str]) -> list[Ended]:
+    """Of the attempts that ended, those that had come to know their question."""
+    return [
+        Ended(
+            asking=Asking(owner=r.job.owner, question_hash=r.ending.question_hash, job_id=r.job.id, claim=r.job.claim),
+            state=states[_claim_of(r)],
+            is_twin=r.ending.is_twin,
+        )
+        for r in records
+        if r.ending and r.ending.question_hash and _claim_of(r) in states
+    ]
 
 
 def _ending_row(r: Record, new_calls: set[str]) -> dict[str, Any]:
@@ -140,7 +155,7 @@ def _ending_update(dialect: str) -> Executable:
             **{f"error_{name}": case((is_cancelled, None), else_=e[name]) for name in _ERROR},
             **added(e),
         )
-        .returning(Job.id, Job.claim)
+        .returning(Job.id, Job.claim, Job.state)
     )  # fmt: skip
 
 

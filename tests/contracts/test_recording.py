@@ -1,5 +1,6 @@
 """Recording: one result a job, written by the claim that owns it, and every call accounted for whoever owns it."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -166,10 +167,16 @@ def test_only_jobs_that_did_not_succeed_are_retried(database: Database) -> None:
 def test_a_stored_result_is_found_by_its_owner_alone(database: Database) -> None:
     job = claim_one(database)
     record(database, [Record(job=job, ending=DONE)])
-    ours, theirs = answers.find_results(database, [("default", "q" * 64), ("other", "q" * 64)])
-    assert ours is not None
-    assert (ours.job_id, ours.output) == (job.id, DONE.output)
-    assert theirs is None
+    found = answers.find_results(database, [("default", "q" * 64), ("other", "q" * 64), ("default", "r" * 64)])
+    assert {key: (result.job_id, result.output) for key, result in found.items()} == {
+        ("default", "q" * 64): (job.id, DONE.output)
+    }
+
+
+def test_a_part_of_a_result_is_not_found_as_an_answer_to_the_whole_question(database: Database) -> None:
+    half = succeeded_partly({"text": "half"}, failure=PERMANENT, model_version="m-001")
+    record(database, [Record(job=claim_one(database), ending=replace(half, question_hash="q" * 64))])
+    assert answers.find_results(database, [("default", "q" * 64)]) == {}
 
 
 def test_failures_are_grouped_by_cause_whatever_the_source(database: Database) -> None:

@@ -1,5 +1,6 @@
 """What becomes of a job after an attempt: the whole table, and what holds whatever happened."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,11 +152,17 @@ def test_a_thousandth_attempt_overflows_nothing() -> None:
 
 
 def test_a_success_carries_all_that_is_known_of_it() -> None:
-    outcome = Outcome(output=SOME, question_hash="q", model_version="v", reused_from="job_1")
+    outcome = Outcome(output=SOME, model_version="v", reused_from="job_1")
     ending = decide(outcome, claimed(), POLICY, jitter=0.0)
-    assert (ending.output, ending.question_hash, ending.model_version, ending.reused_from) == (SOME, "q", "v", "job_1")
+    assert (ending.output, ending.model_version, ending.reused_from) == (SOME, "v", "job_1")
 
 
-def test_a_part_of_a_result_is_not_found_as_an_answer_to_the_whole_question() -> None:
-    ending = decide(Outcome(failures=[P], output=SOME, question_hash="q"), claimed(), POLICY, jitter=0.0)
-    assert ending.question_hash is None
+@pytest.mark.parametrize(("claim", "delay_seconds"), [(1, 30.0), (2, 60.0), (5, 480.0), (6, 600.0), (10_000, 600.0)])
+def test_a_twin_waits_without_spending_an_attempt_and_looks_again_by_itself_ever_later(
+    claim: int, delay_seconds: float
+) -> None:
+    ending = decide(Outcome(is_twin=True), replace(claimed(), claim=claim), POLICY, jitter=0.0)
+    assert (ending.is_twin, ending.state, ending.counts_attempt) == (True, "waiting", False)
+    assert ending.delay_seconds == delay_seconds
+    spread = decide(Outcome(is_twin=True), replace(claimed(), claim=claim), POLICY, jitter=1.0).delay_seconds
+    assert spread == pytest.approx(delay_seconds * 1.1)
