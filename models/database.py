@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, ParamSpec, TypeVar
@@ -69,6 +69,12 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end. Raises DatabaseUnavailableError, DatabaseNotReadyError."""
         with _translated(self.writer), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write_unsynced(self) -> Iterator[Connection]:
+        """The same for what a power cut may undo, as it means nothing after one: SQLite does not wait for the disk."""
+        with _translated(self.writer), self.writer.execution_options(**_UNSYNCED).begin() as connection:
             yield connection
 
     @contextmanager
@@ -151,10 +157,22 @@ def _open_sqlite(url: URL) -> Database:
             connect_args={"timeout": 30, "check_same_thread": False, "cached_statements": 256},
         )
         event.listen(made, "connect", _prepare_sqlite)
-        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin) and None)
+        event.listen(made, "begin", partial(_begin_sqlite, statement=begin))
         return made
 
     return Database(writer=engine(pool_size=1, begin="BEGIN IMMEDIATE"), reader=engine(pool_size=4, begin="BEGIN"))
+
+
+_UNSYNCED = {"synchronous": "NORMAL"}
+"""How often SQLite flushes its log; each later commit that does takes along what was not flushed before."""
+
+
+def _begin_sqlite(connection: Connection, *, statement: str) -> None:
+    wanted = connection.get_execution_options().get("synchronous", "FULL")
+    if connection.info.get("synchronous", "FULL") != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info["synchronous"] = wanted
+    connection.exec_driver_sql(statement)
 
 
 def _prepare_sqlite(connection: SqliteConnection, record: object) -> None:  # noqa: ARG001 - the event's signature

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Executable, ScalarSelect, literal_column, select, tuple_
 
 from models.attempt import Answer
 from models.database import Database
@@ -54,26 +54,38 @@ def find_results(database: Database, questions: Sequence[Key]) -> dict[Key, Stor
 def results_of(connection: Connection, questions: Sequence[Key]) -> dict[Key, StoredResult]:
     """The same, within a transaction. Uses ix_job_answered; owners never share."""
     rows = [{"owner": owner, "question_hash": question_hash} for owner, question_hash in questions]
-    found = _WANTED.run(connection, _latest(connection.dialect.name), rows)
+    answered = {
+        row.id: (row.owner, row.question_hash)
+        for row in _WANTED.run(connection, _latest_ids(connection.dialect.name), rows)
+    }
+    if not answered:
+        return {}
+    stored = select(Job.id, Job.model_version, Result.output).join(Result, Result.job_id == Job.id)
+    found = connection.execute(stored.where(Job.id.in_(answered)))
     return {
-        (row.owner, row.question_hash): StoredResult(job_id=row.id, model_version=row.model_version, output=row.output)
+        answered[row.id]: StoredResult(job_id=row.id, model_version=row.model_version, output=row.output)
         for row in found
     }
 
 
+def answered_by(owner: ColumnElement[str], question_hash: ColumnElement[str]) -> ScalarSelect[str]:
+    """The latest job that has the result of a question; NULL if none has.
+
+    A scalar query, so that it is one look into the index for each question whatever PostgreSQL believes of the table's
+    size; and with the state spelt out, or it would plan anew each time whether the index may be used.
+    """
+    is_whole = Job.state == literal_column(f"'{JobState.SUCCEEDED}'")
+    latest = select(Job.id).where(Job.owner == owner, Job.question_hash == question_hash, is_whole)
+    return latest.order_by(Job.id.desc()).limit(1).scalar_subquery()
+
+
 @cache
-def _latest(dialect: str) -> Executable:
-    wanted = _WANTED.table(dialect)
-    place = func.row_number().over(partition_by=(Job.owner, Job.question_hash), order_by=Job.id.desc())
-    latest = (
-        select(Job.owner, Job.question_hash, Job.id, Job.model_version, Result.output, place.label("place"))
-        .select_from(wanted)
-        .join(Job, and_(Job.owner == wanted.c.owner, Job.question_hash == wanted.c.question_hash))
-        .join(Result, Result.job_id == Job.id)
-        .where(Job.state == JobState.SUCCEEDED)
-        .subquery()
-    )
-    return select(latest).where(latest.c.place == 1)
+def _latest_ids(dialect: str) -> Executable:
+    wanted = _WANTED.table(dialect).c
+    latest = select(
+        wanted.owner, wanted.question_hash, answered_by(wanted.owner, wanted.question_hash).label("id")
+    ).subquery()
+    return select(latest).where(latest.c.id.is_not(None))
 
 
 def find_answers(database: Database, wanted: Sequence[WantedAnswer]) -> list[StoredAnswer | None]:

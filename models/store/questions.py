@@ -20,13 +20,16 @@ from sqlalchemy import (
     Connection,
     Executable,
     FromClause,
+    Integer,
     SQLColumnExpression,
+    String,
     and_,
     delete,
     exists,
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -39,13 +42,26 @@ from models.database import Database
 from models.job import Job
 from models.question import Question
 from models.state import JobState
-from models.store.answers import Key, StoredResult, results_of
+from models.store.answers import Key, StoredResult, answered_by, results_of
 from models.store.rows import INTEGER, TEXT, RowShape, insert_into
 
 SLICE = 1_000
 """Abandoned questions a transaction."""
 MOST_WOKEN = 10_000
 """Twins that one end wakes. If there should be more, the rest come when they are due."""
+
+
+class _ROW:
+    """The columns of the question that a statement is about, for a query within it.
+
+    Spelt out, since SQLAlchemy would take the table into the query's own FROM, or leave out its name.
+    """
+
+    owner: ColumnElement[str] = literal_column("question.owner", String())
+    question_hash: ColumnElement[str] = literal_column("question.question_hash", String())
+    job_id: ColumnElement[str] = literal_column("question.job_id", TypedId("job"))
+    claim: ColumnElement[int] = literal_column("question.claim", Integer())
+
 
 _KEY = (Question.owner, Question.question_hash)
 _ASKED = RowShape(
@@ -104,7 +120,7 @@ def ask(database: Database, asking: Sequence[Asking]) -> list[StoredResult | Ask
     """
     first = {one.key: one for one in reversed(asking)}
     rows = [_row(one) for one in first.values()]
-    with database.write() as connection:
+    with database.write_unsynced() as connection:
         taken = {tuple(row) for row in _ASKED.run(connection, _take(database.dialect), rows)}
         found = results_of(connection, list(first))
         if in_vain := [row for row in rows if (row["owner"], row["question_hash"]) in taken & found.keys()]:
@@ -163,8 +179,8 @@ def _row(one: Asking) -> dict[str, Any]:
 def _is_held() -> ColumnElement[bool]:
     """Does its job run under the claim that took it? A claim that this statement cannot see yet counts."""
     holder = aliased(Job)
-    runs = or_(holder.claim < Question.claim, and_(holder.claim == Question.claim, holder.state == JobState.RUNNING))
-    return exists(select(holder.id).where(holder.id == Question.job_id, runs))
+    runs = or_(holder.claim < _ROW.claim, and_(holder.claim == _ROW.claim, holder.state == JobState.RUNNING))
+    return exists(select(holder.id).where(holder.id == _ROW.job_id, runs))
 
 
 def _is_about(rows: FromClause) -> ColumnElement[bool]:
@@ -175,12 +191,8 @@ def _is_about(rows: FromClause) -> ColumnElement[bool]:
 def _take(dialect: str) -> Executable:
     rows = _ASKED.table(dialect)
     a = rows.c
-    answered = exists(
-        select(Job.id).where(
-            Job.owner == a.owner, Job.question_hash == a.question_hash, Job.state == JobState.SUCCEEDED
-        )
-    )
-    source = select(a.owner, a.question_hash, a.job_id, a.claim, false()).where(~answered)
+    is_open = answered_by(a.owner, a.question_hash).is_(None)
+    source = select(a.owner, a.question_hash, a.job_id, a.claim, false()).where(is_open)
     columns = ["owner", "question_hash", "job_id", "claim", "is_awaited"]
     fresh = insert_into(dialect, Question).from_select(columns, source.order_by(a.owner, a.question_hash))
     new = fresh.excluded
@@ -211,7 +223,7 @@ def _delete(dialect: str) -> Executable:
     mine = and_(_is_about(rows), Question.job_id == rows.c.job_id, Question.claim == rows.c.claim)
     in_order = select(*_KEY).join(rows, mine).order_by(*_KEY).with_for_update(of=Question).cte("in_order")
     # The mark is for a twin whose transaction ended while this one waited for its lock, and that it does not see.
-    twin = exists(select(Job.id).where(*_waits_for(Question.owner, Question.question_hash)))
+    twin = exists(select(Job.id).where(*_waits_for(_ROW.owner, _ROW.question_hash)))
     return (
         delete(Question)
         .where(tuple_(*_KEY).in_(select(in_order.c.owner, in_order.c.question_hash)))
@@ -223,7 +235,7 @@ def _waits_for(
     owner: SQLColumnExpression[str], question_hash: SQLColumnExpression[str]
 ) -> tuple[ColumnElement[bool], ...]:
     """What ix_job_twin finds."""
-    return Job.state == JobState.WAITING, Job.owner == owner, Job.question_hash == question_hash
+    return Job.state == literal_column(f"'{JobState.WAITING}'"), Job.owner == owner, Job.question_hash == question_hash
 
 
 def _wake(connection: Connection, dialect: str, most: Mapping[Key, int]) -> None:

@@ -180,8 +180,9 @@ def test_a_failure_does_not_hasten_a_job_that_waits_for_quota(database: Database
 
 def test_a_lost_worker_keeps_its_questions_until_its_jobs_are_taken_back_and_no_longer(database: Database) -> None:
     (first,) = claim(database, submit_jobs(database, 1).job_ids, lease_seconds=-1.0)
-    twin, other = claimed(database, 2)
+    twin, other, bystander = claimed(database, 3)
     ask(database, first)
+    ask(database, bystander, question_hash="r" * 64)
     assert ask(database, twin) == [TWIN]
     leases.lapse(database)
     assert ask(database, twin, other) == [THIS, TWIN], "free without anybody having cleared up"
