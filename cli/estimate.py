@@ -15,6 +15,7 @@ from decimal import Decimal
 from math import ceil
 from typing import Any
 
+from cli.answered import ToAsk
 from cli.files import MediaFile
 from cli.pace import Pace, least_time, passed_caps
 from cli.past import Habit, habits
@@ -60,7 +61,7 @@ class Estimate:
     size_bytes: int
     sound_seconds: float
     unknown_length: int
-    """Recordings whose length their headers do not tell; they are not in the sums."""
+    """Recordings to be asked about whose length their headers do not tell; they are not in the sums."""
     calls: int
     low: Range
     expected: Range
@@ -69,17 +70,33 @@ class Estimate:
     """Past answers that each kind's figures are from; 0 is an assumption."""
     pace: Pace | None
     model: str
+    answered: int
+    """Files whose answer is stored."""
+    alike: int
+    """Files that are equal to another one and take its answer."""
 
 
-def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str, detail: Detail = Detail.MEDIUM) -> Estimate:
-    """The estimate for these files. Nothing leaves the machine and nothing is stored. Raises PriceFileError."""
+def estimate(
+    media: Sequence[MediaFile],
+    settings: Settings,
+    *,
+    model: str,
+    detail: Detail = Detail.MEDIUM,
+    asked: ToAsk | None = None,
+) -> Estimate:
+    """The estimate for these files, of which `asked` are to be asked about (else all of them).
+
+    Nothing leaves the machine and nothing is stored. Raises PriceFileError.
+    """
+    asked = asked or ToAsk(media=tuple(media))
     prices = load_prices(settings.prices_file)
     by_kind = Counter(file.kind for file in media)
-    lengths = _lengths([file.path for file in media if file.kind == "transcribe"], settings)
+    lengths = _lengths([file.path for file in asked.media if file.kind == "transcribe"], settings)
     known = [seconds for seconds in lengths if seconds is not None]
     habit = habits(settings, model=model)
+    pictures = sum(file.kind == "caption" for file in asked.media)
     shares = expected_shares(
-        by_kind["caption"], known, clip_seconds=settings.clip_seconds, model=model, detail=detail, habit=habit
+        pictures, known, clip_seconds=settings.clip_seconds, model=model, detail=detail, habit=habit
     )
     calls = sum(share.calls for share in shares)
     low, expected, high = (_range(prices, model, shares, end) for end in ("low", "expected", "high"))
@@ -95,6 +112,8 @@ def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str, deta
         answers={kind: habit[kind].answers for kind in by_kind},
         pace=least_time(calls, expected.input_tokens, settings),
         model=model,
+        answered=asked.answered,
+        alike=asked.alike,
     )
 
 
@@ -178,6 +197,8 @@ def estimate_shape(estimated: Estimate) -> dict[str, Any]:
         "size_bytes": estimated.size_bytes,
         "sound_seconds": round(estimated.sound_seconds, 3),
         "unknown_length": estimated.unknown_length,
+        "already_answered": estimated.answered,
+        "alike": estimated.alike,
         "model": estimated.model,
         "calls": estimated.calls,
         "input_tokens": expected.input_tokens,
@@ -209,10 +230,11 @@ def estimate_lines(estimated: Estimate) -> list[str]:
     output = f"{_out(expected):,} output ({_out(low):,} to {_out(high):,}; {_base_words(estimated.answers)})"
     lines = [
         f"files   {pictures:,} pictures, {recordings:,} recordings ({estimated.size_bytes / 1e6:,.1f} MB)",
+        *_free_words(estimated),
         f"sound   {clock_words(estimated.sound_seconds)} ({estimated.sound_seconds:,.0f} s)",
         f"calls   {estimated.calls:,} to {estimated.model}",
         f"tokens  about {expected.input_tokens:,} input, {output}",
-        f"cost    {_cost_words(estimated)}; what was answered before costs nothing",
+        f"cost    {_cost_words(estimated)}",
     ]
     lines += [f"        {line}" for line in passed_caps(high.cost_usd or Decimal(0))]
     if estimated.pace:
@@ -220,6 +242,15 @@ def estimate_lines(estimated: Estimate) -> list[str]:
     if estimated.unknown_length:
         lines.append(f"        {estimated.unknown_length} recordings do not tell their length and are not counted")
     return lines
+
+
+def _free_words(estimated: Estimate) -> list[str]:
+    """What is among the files and not among the calls."""
+    answered, alike = estimated.answered, estimated.alike
+    return [
+        *([f"        {answered:,} are answered already and cost nothing"] if answered else []),
+        *([f"        {alike:,} are equal to others of them and are paid for once"] if alike else []),
+    ]
 
 
 def _out(figures: Range) -> int:

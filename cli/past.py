@@ -3,13 +3,19 @@
 Sound is counted by the second; a caption, what is thought, and the words of the prompt by the call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, quantiles
+from typing import TYPE_CHECKING, TypeVar
 
 from gemini.abilities import audio_ability
 from models.store.past import PastCall, past_calls
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from models.database import Database
+
+Known = TypeVar("Known")
 
 LATEST = 500
 LEAST = 10
@@ -64,24 +70,30 @@ def habits(settings: Settings, *, model: str) -> dict[str, Habit]:
 
 
 def _past(settings: Settings, model: str) -> dict[str, list[PastCall]]:
+    def read(database: "Database") -> dict[str, list[PastCall]]:
+        return {kind: past_calls(database, kind=kind, model=model, limit=LATEST) for kind in ASSUMED}
+
+    return read_known(settings, read, otherwise={kind: [] for kind in ASSUMED})
+
+
+def read_known(settings: Settings, read: Callable[["Database"], Known], *, otherwise: Known) -> Known:
+    """What `read` finds in the database, if there is one that answers and is up to date; none is ever made."""
     import migrations
     from models.database import DatabaseUnavailableError, DatabaseUrlError, open_database, sqlite_path
 
-    nothing: dict[str, list[PastCall]] = {kind: [] for kind in ASSUMED}
     try:
         url = settings.resolved_database_url()
         path = sqlite_path(url)
         if path is not None and not path.exists():
-            return nothing
+            return otherwise
         database = open_database(url, pool_size=1)
         try:
-            if migrations.stored_revision(database) != migrations.newest_revision():
-                return nothing
-            return {kind: past_calls(database, kind=kind, model=model, limit=LATEST) for kind in ASSUMED}
+            is_ready = migrations.stored_revision(database) == migrations.newest_revision()
+            return read(database) if is_ready else otherwise
         finally:
             database.close()
     except (DatabaseUnavailableError, DatabaseUrlError):
-        return nothing
+        return otherwise
 
 
 def _habit(calls: Sequence[PastCall], *, per_second: float | None) -> Habit | None:

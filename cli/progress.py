@@ -29,6 +29,8 @@ class Standing:
     total: int
     failed: int
     cost_usd: Decimal
+    reused: int = 0
+    """Of those done, answered from what was stored."""
     clips: tuple[int, int] | None = None
     """Done and all clips of the recordings in hand."""
     sound: tuple[float, float] | None = None
@@ -80,6 +82,7 @@ def standing_words(standing: Standing, pace: Pace) -> str:
     parts = [
         f"{standing.done}/{standing.total} done",
         f"{standing.failed} failed" if standing.failed else "",
+        f"{standing.reused} reused" if standing.reused else "",
         f"{rate:.1f}/s" if rate else "",
         f"ETA {clock_words(pace.eta_seconds(standing.total - standing.done))}",
         f"clips {standing.clips[0]}/{standing.clips[1]}" if standing.clips else "",

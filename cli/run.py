@@ -134,12 +134,14 @@ def skipped_words(skipped: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _estimate(found: "Found", asked: "Asked", loaded: "LoadedSettings", *, as_json: bool) -> None:
+    from cli.answered import to_ask
     from cli.console import emit, emit_json
     from cli.estimate import estimate, estimate_lines, estimate_shape
     from gemini.abilities import Detail
 
     detail = Detail(asked.options.get("detail", Detail.MEDIUM))
-    estimated = estimate(found.media, loaded.settings, model=asked.model, detail=detail)
+    about = None if asked.force else to_ask(found.media, loaded.settings, model=asked.model, options=asked.options)
+    estimated = estimate(found.media, loaded.settings, model=asked.model, detail=detail, asked=about)
     if as_json:
         emit_json(estimate_shape(estimated))
         return

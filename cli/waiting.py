@@ -114,6 +114,7 @@ def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence
         total=totals.total,
         failed=sum(totals.by_state[state] for state in FAILED),
         cost_usd=totals.cost_usd - watch.baseline.cost_usd,
+        reused=totals.reused - watch.baseline.reused,
         clips=(sum(v.progress_done for v in begun), sum(v.progress_total for v in begun)) if begun else None,
         sound=(sum(v.progress_seconds_done or 0.0 for v in heard), sum(v.progress_seconds_total or 0.0 for v in heard))
         if heard

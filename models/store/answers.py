@@ -16,6 +16,9 @@ from models.store.rows import TEXT, RowShape
 Key = tuple[str, str]
 """A question: its owner and its hash."""
 
+SLICE = 5_000
+"""Questions a statement where there are many."""
+
 _WANTED = RowShape(name="wanted", types={"owner": TEXT, "question_hash": TEXT})
 
 
@@ -66,6 +69,17 @@ def results_of(connection: Connection, questions: Sequence[Key]) -> dict[Key, St
         answered[row.id]: StoredResult(job_id=row.id, model_version=row.model_version, output=row.output)
         for row in found
     }
+
+
+def find_answered(database: Database, questions: Sequence[Key]) -> set[Key]:
+    """Those of the questions that have a stored result, thousands a statement. Uses ix_job_answered."""
+    answered: set[Key] = set()
+    for start in range(0, len(questions), SLICE):
+        rows = [{"owner": owner, "question_hash": one} for owner, one in questions[start : start + SLICE]]
+        with database.read() as connection:
+            found = _WANTED.run(connection, _latest_ids(database.dialect), rows)
+        answered.update((row.owner, row.question_hash) for row in found)
+    return answered
 
 
 def answered_by(owner: ColumnElement[str], question_hash: ColumnElement[str]) -> ScalarSelect[str]:

@@ -32,8 +32,9 @@ def test_no_rate_is_invented() -> None:
 
 
 def test_the_standing_is_one_line() -> None:
-    standing = Standing(done=3, total=9, failed=1, cost_usd=Decimal("0.0123"), clips=(2, 5), note="waiting")
-    assert standing_words(standing, Pace()) == "3/9 done, 1 failed, ETA unknown, clips 2/5, $0.0123, waiting"
+    cost = Decimal("0.0123")
+    standing = Standing(done=3, total=9, failed=1, reused=2, cost_usd=cost, clips=(2, 5), note="waiting")
+    assert standing_words(standing, Pace()) == "3/9 done, 1 failed, 2 reused, ETA unknown, clips 2/5, $0.0123, waiting"
 
 
 def test_recordings_are_told_in_their_own_time_too() -> None:
