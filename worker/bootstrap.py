@@ -24,11 +24,13 @@ from gemini.price_files import load_prices
 from media.audio import RecordingLimits
 from media.image import PictureLimits
 from media.sandbox import Sandbox, SandboxLimits
+from models.budget import EVERY_LANE, Period, Scope
 from models.database import Database, DatabaseNotReadyError, open_database
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record
 from models.store import admin, leases, reports
+from models.store.budgets import set_budget
 from tasks.base import MediaLimits
 from worker.announcing import Announcer
 from worker.budget import Budgets
@@ -172,6 +174,8 @@ class Worker:
         leases.forget_workers(self._database, after_seconds=KEEP_WORKERS_SECONDS)
         if self._settings.embedded:
             take_back_from_dead(self._database, facts.host)
+        if self._settings.budget_usd is not None:
+            set_budget(self._database, Scope.LANE, EVERY_LANE, limit_usd=self._settings.budget_usd, period=Period.DAY)
         admin.resume_lanes(self._database, code=FailureCode.GEMINI_AUTH)  # a new process may have the right key
         self._heartbeat.start()
         self.housekeeper.start()

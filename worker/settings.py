@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,6 +73,11 @@ class Settings(BaseModel):
     )
     rpd: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Requests a day of each model; the day begins at midnight in California. Empty: no limit."
+    )
+    budget_usd: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] | None = Field(
+        None,
+        description="US dollars that each lane may spend a day, where it has no budget of its own; each worker that starts "
+        "with it sets it for all, and `mediascribe budgets remove lane '*'` lifts it.",
     )
     prices_file: Path | None = Field(
         None,
@@ -142,10 +148,10 @@ class Settings(BaseModel):
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
 
-    @field_validator("prices_file", mode="before")
+    @field_validator("prices_file", "budget_usd", mode="before")
     @classmethod
-    def _no_prices_file(cls, path: object) -> object:
-        return None if path == "" else path
+    def _empty_is_none(cls, given: object) -> object:
+        return None if given == "" else given
 
     @field_validator("broker_url")
     @classmethod
