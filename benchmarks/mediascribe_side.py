@@ -11,9 +11,9 @@ import migrations
 from models.job import Job, Result
 from models.state import FINAL
 from models.store.submit import NewBatch
-from worker.bootstrap import open_ready_database
 from worker.broker_app import announcer_for
 from worker.dispatch import announcing_by, publish
+from worker.ready_database import open_ready_database
 from worker.settings import load_settings
 from worker.submit import Item, accept
 

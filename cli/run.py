@@ -155,7 +155,7 @@ def _run(loaded: "LoadedSettings", asked: "Asked", found: "Found", outputs: Outp
     from gemini.price_files import load_prices
     from models.store import reports
     from models.store.queries import JobFilter
-    from worker.bootstrap import open_ready_database
+    from worker.ready_database import open_ready_database
 
     started = time.monotonic()
     prices = load_prices(loaded.settings.prices_file)

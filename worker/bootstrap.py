@@ -14,18 +14,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import structlog
 
-import migrations
 from gemini.client import GeminiClient, connection_from_environment
 from gemini.price_files import load_prices
 from media.audio import RecordingLimits
 from media.image import PictureLimits
 from media.sandbox import Sandbox, SandboxLimits
 from models.budget import EVERY_LANE, Period, Scope
-from models.database import Database, DatabaseNotReadyError, open_database
+from models.database import Database, open_database
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record
@@ -64,30 +62,6 @@ REDIS = ("redis://", "rediss://")
 
 AHEAD = 1.5
 """Jobs in hand for each call in flight, so that the next pictures are ready when a call ends."""
-
-
-def open_ready_database(settings: Settings, *, pool_size: int = 8) -> Database:
-    """The database with its tables. A SQLite file is made and brought up to date; another database is only checked.
-
-    Raises DatabaseUnavailableError, DatabaseNotReadyError, DatabaseUrlError.
-    """
-    url = settings.resolved_database_url()
-    database = open_database(url, pool_size=pool_size)
-    if database.dialect == "sqlite":
-        Path(str(database.writer.url.database)).parent.mkdir(parents=True, exist_ok=True)
-    stored, needed = migrations.stored_revision(database), migrations.newest_revision()
-    if stored == needed:
-        return database
-    if not migrations.is_known(stored):
-        raise DatabaseNotReadyError(
-            f"the database is at revision {stored}, which this version of mediascribe does not know; start a newer version"
-        )
-    if database.dialect == "sqlite":
-        migrations.upgrade(database)
-        return database
-    raise DatabaseNotReadyError(
-        f"the database is at revision {stored or 'none'}, this version needs {needed}; run: mediascribe db upgrade"
-    )
 
 
 def media_limits(settings: Settings) -> MediaLimits:

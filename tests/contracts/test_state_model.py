@@ -30,8 +30,7 @@ from tests.contracts.state_model import ENDINGS, HOUR, JobFacts, Report, reports
 
 Item = TypeVar("Item")
 
-EXAMPLES, MANY_EXAMPLES = 30, 200
-STEPS, MOST_JOBS = 50, 8  # few jobs, so that much happens to each
+EXAMPLES, MANY_EXAMPLES, STEPS, MOST_JOBS = 30, 200, 50, 8  # few jobs, so that much happens to each
 QUEUED, WAITING, RUNNING = JobState.QUEUED, JobState.WAITING, JobState.RUNNING
 RETRIED = FINAL - {JobState.SUCCEEDED}
 
