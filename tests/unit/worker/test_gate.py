@@ -30,7 +30,7 @@ def _gate(limits: dict[str, Limits] | None = None, store: Store | None = None) -
         store or InProcessStore(),
         limits=lambda lane: (limits or {}).get(lane, Limits()),
         today=lambda _: Day(name="2026-11-26", seconds_left=500.0),
-        lease_seconds=150.0,
+        lease_seconds=lambda _: 150.0,
     )
 
 
