@@ -67,9 +67,7 @@ def test_a_job_s_lane_is_its_model_in_the_tier_that_it_or_the_settings_name(name
         ({"model": "gemini-3.8-flash:flex"}, "model", "ends with the name of a service tier"),
     ],
 )
-def test_a_tier_that_cannot_be_is_refused_with_the_field_named(
-    changes: dict[str, Any], field: str, words: str
-) -> None:
+def test_a_tier_that_cannot_be_is_refused_with_the_field_named(changes: dict[str, Any], field: str, words: str) -> None:
     with pytest.raises(FailureError, match=words) as caught:
         made(**changes)
     assert caught.value.failure.code is FailureCode.INVALID_OPTIONS

@@ -38,7 +38,11 @@ def due(in_seconds: float, after_seconds: float) -> dict[str, float]:
         ({"lane": "m:flex", **due(500.0, 1_000.0)}, 0, STANDARD),
         ({"lane": "m:flex", **due(501.0, 1_000.0)}, 1, STANDARD),
         ({"lane": "m:flex", **due(-5.0, 1_000.0)}, 0, STANDARD),
-        ({"lane": "m:flex", **due(90_000.0, 100_000.0), "refused_seconds": 1_800.0}, 0, STANDARD),  # sooner than its half
+        (
+            {"lane": "m:flex", **due(90_000.0, 100_000.0), "refused_seconds": 1_800.0},
+            0,
+            STANDARD,
+        ),  # sooner than its half
         ({"lane": "m:flex", **due(400.0, 1_000.0), "refused_seconds": 3.0}, 0, STANDARD),
     ],
 )
@@ -90,7 +94,7 @@ def test_no_room_spends_no_attempt_not_even_the_last_one() -> None:
     ],
 )
 def test_only_503_in_flex_says_that_there_is_no_room(
-    code: FailureCode | None, http_status: int | None, tier: ServiceTier, is_one: bool
+    code: FailureCode | None, http_status: int | None, tier: ServiceTier, *, is_one: bool
 ) -> None:
-    call = Call(model="m", http_status=http_status, failure=code and failure(code, "No."))
+    call = Call(model="m", http_status=http_status, failure=failure(code, "No.") if code else None)
     assert is_refusal(call, tier) is is_one
