@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import literal, update
+
+from models.base import db_after
+from models.job import Job
 from models.store.reports import attempts_of, calls_of
 from models.store.submit import NewBatch, NewJob, submit
 from models.store.usage import UsageBy, UsageFilter, usage_by
-from tests.services.embedded import Bench
+from tests.services.embedded import Bench, eventually
 
 MODEL = "gemini-3.8-flash"
 NO_ROOM_IN_FLEX: list[dict[str, Any]] = [{"match": {"tier": "flex"}, "fault": {"kind": "503"}}]
@@ -52,11 +56,13 @@ def test_a_job_that_finds_no_room_in_flex_is_asked_in_the_standard_tier_before_i
     bench.gemini.set_faults(NO_ROOM_IN_FLEX)
     (picture,) = bench.pictures(1)
     wanted = NewJob(
-        kind="caption", source=str(picture), model=MODEL, lane=f"{MODEL}:flex", max_attempts=1, deadline_seconds=3.0
+        kind="caption", source=str(picture), model=MODEL, lane=f"{MODEL}:flex", max_attempts=1, deadline_seconds=30.0
     )
-    batch = NewBatch(budget_usd=Decimal("0.01"))
-    (job_id,) = submit(bench.database, batch, [wanted]).job_ids
     with bench.worker():
+        (job_id,) = submit(bench.database, NewBatch(budget_usd=Decimal("0.01")), [wanted]).job_ids
+        eventually(lambda: calls_of(bench.database, job_id), "the first no")
+        with bench.database.write() as connection:  # as if it had been submitted longer ago
+            connection.execute(update(Job).values(created_at=db_after(literal(-26.0))))
         (job,) = bench.wait_for([job_id], "succeeded", "failed")
 
     calls = calls_of(bench.database, job_id)
