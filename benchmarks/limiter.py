@@ -42,7 +42,7 @@ def _median_ms(store: Store, executor: ThreadPoolExecutor | None) -> float:
 
 async def _round_seconds(store: Store, executor: ThreadPoolExecutor | None) -> float:
     gate = Gate(
-        store, limits=lambda _: PLENTY, today=lambda _: Day(name="2026-01-01", seconds_left=9_000.0), lease_seconds=150.0,
+        store, limits=lambda _: PLENTY, today=lambda _: Day(name="2026-01-01", seconds_left=9_000.0), lease_seconds=lambda _: 150.0,
         executor=executor,
     )  # fmt: skip
     begun = time.process_time()

@@ -29,6 +29,7 @@ from models.ids import new_id
 from models.moves import Record
 from models.store import admin, leases, reports
 from models.store.budgets import set_budget
+from models.tier import tier_of
 from tasks.base import MediaLimits
 from worker.announcing import Announcer
 from worker.budget import Budgets
@@ -123,7 +124,8 @@ class Worker:
         self._gate_thread = None if self._settings.embedded else ThreadPoolExecutor(1, "mediascribe-quota")
         self._gate = Gate(
             self._counts, limits=lambda _: _limits(self._settings), today=self._today.of,
-            lease_seconds=self._settings.call_timeout_seconds + SLACK_SECONDS, executor=self._gate_thread,
+            lease_seconds=lambda lane: self._settings.timeout_seconds(tier_of(lane)) + SLACK_SECONDS,
+            executor=self._gate_thread,
         )  # fmt: skip
         self.runner = self._make_runner(role)
         self.feeder = Feeder(

@@ -17,6 +17,8 @@ from typing import Annotated, Any
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from models.tier import ServiceTier
+
 PREFIX = "MEDIASCRIBE_"
 
 GEMINI_NAMES = (
@@ -62,6 +64,9 @@ class Settings(BaseModel):
     model: Annotated[str, Field(min_length=1, max_length=200)] = Field(
         "gemini-3.8-flash", description="The Gemini model when a job names none."
     )
+    service_tier: ServiceTier = Field(
+        ServiceTier.STANDARD, description="The service tier when a job names none: standard, flex, economy."
+    )
     concurrency: Annotated[int, Field(ge=1, le=5_000)] = Field(
         64, description="Gemini calls in flight per process, at most."
     )
@@ -97,6 +102,13 @@ class Settings(BaseModel):
     )
     call_timeout_seconds: Annotated[float, Field(ge=10, le=3_600)] = Field(
         120.0, description="Longest wait for one answer of Gemini, which refuses less than 10."
+    )
+    flex_timeout_seconds: Annotated[float, Field(ge=600, le=3_600)] = Field(
+        900.0, description="Longest wait for one answer in the flex tier, where it may take many minutes."
+    )
+    flex_fallback_seconds: Annotated[float, Field(ge=1, le=7 * 86_400)] = Field(
+        1_800.0,
+        description="How long a job waits for room in the flex tier before it is asked in the standard one, at its price.",
     )
     lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = Field(
         60.0, description="How long a silent worker keeps its jobs; it renews them six times in that time."
@@ -179,6 +191,10 @@ class Settings(BaseModel):
     def beat_seconds(self) -> float:
         """Time between two renewals of the leases."""
         return self.lease_seconds / 6
+
+    def timeout_seconds(self, tier: ServiceTier) -> float:
+        """Longest wait for one answer in that tier."""
+        return self.flex_timeout_seconds if tier is ServiceTier.FLEX else self.call_timeout_seconds
 
     @property
     def embedded(self) -> bool:

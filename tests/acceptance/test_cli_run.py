@@ -3,6 +3,7 @@
 import csv
 import json
 import signal
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,26 @@ def test_hidden_files_and_links_in_circles_are_left_out(shell: Shell) -> None:
     (photos / ".hidden.jpg").write_bytes((photos / "000.jpg").read_bytes())
     (photos / "circle").symlink_to(photos)
     assert json.loads(shell("run", photos, "--json").out)["total"] == 1
+
+
+def test_a_run_in_flex_costs_half_and_its_results_say_in_which_tier_they_were_asked_for(shell: Shell) -> None:
+    photos = shell.pictures(1)
+    ran = shell("run", photos, "--tier", "flex", "--json", "--out", "results.jsonl")
+    assert ran.code == 0, ran.err
+    (job,) = lines_of(shell.folder / "results.jsonl")
+    assert job["service_tier"] == "flex"
+    (call,) = shell("jobs", "show", job["id"], "--json").json["calls"]
+    (paid,) = (each for each in shell.gemini.ledger() if each["labels"]["job"] == job["id"])
+    assert (call["lane"], paid["tier"]) == (f"{job['model']}:flex", "flex")
+    assert Decimal(call["cost_usd"]) == Decimal(paid["cost_usd"]) == Decimal(ran.json["usage"]["cost_usd"])
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--dry-run"], ["submit"]])
+def test_a_tier_that_cannot_be_had_is_refused_and_named(words: list[str], shell: Shell) -> None:
+    photos, calls = shell.pictures(1), len(shell.gemini.ledger())
+    later = shell(*words, photos, "--tier", "economy")
+    assert (later.code, "service_tier economy is not available yet" in later.err) == (2, True)
+    transcriber = ["--kind", "transcribe", "--model", "gemini-3.5-transcribe"]
+    never = shell(*words, shell.recording("photos/talk.wav"), "--tier", "flex", *transcriber)
+    assert (never.code, "service_tier flex is not offered" in never.err) == (2, True)
+    assert len(shell.gemini.ledger()) == calls
