@@ -2,7 +2,7 @@
 
 Not by google-genai: its models refuse fields that they do not know, reading one batch with a strange row raises, what
 went wrong with a batch is thrown away, and an upload that breaks begins anew. Here what Gemini sends is read tolerantly,
-as plain values (decision 8).
+as plain values (decision 20).
 
 Synchronous, for plain threads; several may share one. One request is sent once; every wait has an end. What goes wrong
 is raised as `FailureError`, by the same tables as for a call, what is not there any more as `GoneError`.
