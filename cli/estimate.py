@@ -26,6 +26,7 @@ from gemini.prices import PriceTable, cost_usd
 from gemini.question import Usage
 from media.sandbox import Sandbox, SandboxLimits
 from models.failures import FailureError
+from models.tier import ServiceTier
 from worker.settings import Settings
 from worker.shapes import usd, usd_words
 
@@ -70,6 +71,7 @@ class Estimate:
     """Past answers that each kind's figures are from; 0 is an assumption."""
     pace: Pace | None
     model: str
+    tier: ServiceTier
     answered: int
     """Files whose answer is stored."""
     alike: int
@@ -81,6 +83,7 @@ def estimate(
     settings: Settings,
     *,
     model: str,
+    tier: ServiceTier = ServiceTier.STANDARD,
     detail: Detail = Detail.MEDIUM,
     asked: ToAsk | None = None,
 ) -> Estimate:
@@ -99,7 +102,7 @@ def estimate(
         pictures, known, clip_seconds=settings.clip_seconds, model=model, detail=detail, habit=habit
     )
     calls = sum(share.calls for share in shares)
-    low, expected, high = (_range(prices, model, shares, end) for end in ("low", "expected", "high"))
+    low, expected, high = (_range(prices, model, tier, shares, end) for end in ("low", "expected", "high"))
     return Estimate(
         by_kind=dict(by_kind),
         size_bytes=sum(file.size_bytes for file in media),
@@ -112,6 +115,7 @@ def estimate(
         answers={kind: habit[kind].answers for kind in by_kind},
         pace=least_time(calls, expected.input_tokens, settings),
         model=model,
+        tier=tier,
         answered=asked.answered,
         alike=asked.alike,
     )
@@ -145,12 +149,14 @@ def _share(habit: Habit, *, calls: int, units: float, media: Mapping[str, int]) 
     return Share(calls=calls, low=low, expected=expected, high=high)
 
 
-def _range(prices: PriceTable, model: str, shares: Sequence[Share], end: str) -> Range:
+def _range(prices: PriceTable, model: str, tier: ServiceTier, shares: Sequence[Share], end: str) -> Range:
     usages: list[tuple[int, Usage]] = [(share.calls, getattr(share, end)) for share in shares if share.calls]
     today = datetime.now(UTC).date()
-    costs = [cost_usd(prices, model, used, today, prompt_tokens=used.input_tokens // calls) for calls, used in usages]
+    costs = [
+        cost_usd(prices, model, used, today, tier, prompt_tokens=used.input_tokens // calls) for calls, used in usages
+    ]
     known = [cost for cost in costs if cost is not None]
-    is_known = prices.knows(model, today) and len(known) == len(costs)
+    is_known = prices.knows(model, today, tier) and len(known) == len(costs)
     return Range(
         input_tokens=sum(used.input_tokens for _, used in usages),
         output_tokens=sum(used.output_tokens for _, used in usages),
@@ -200,6 +206,7 @@ def estimate_shape(estimated: Estimate) -> dict[str, Any]:
         "already_answered": estimated.answered,
         "alike": estimated.alike,
         "model": estimated.model,
+        "service_tier": str(estimated.tier),
         "calls": estimated.calls,
         "input_tokens": expected.input_tokens,
         "input_tokens_low": low.input_tokens,
@@ -232,7 +239,7 @@ def estimate_lines(estimated: Estimate) -> list[str]:
         f"files   {pictures:,} pictures, {recordings:,} recordings ({estimated.size_bytes / 1e6:,.1f} MB)",
         *_free_words(estimated),
         f"sound   {clock_words(estimated.sound_seconds)} ({estimated.sound_seconds:,.0f} s)",
-        f"calls   {estimated.calls:,} to {estimated.model}",
+        f"calls   {estimated.calls:,} to {estimated.model}{_tier_words(estimated.tier)}",
         f"tokens  about {expected.input_tokens:,} input, {output}",
         f"cost    {_cost_words(estimated)}",
     ]
@@ -251,6 +258,10 @@ def _free_words(estimated: Estimate) -> list[str]:
         *([f"        {answered:,} are answered already and cost nothing"] if answered else []),
         *([f"        {alike:,} are equal to others of them and are paid for once"] if alike else []),
     ]
+
+
+def _tier_words(tier: ServiceTier) -> str:
+    return "" if tier is ServiceTier.STANDARD else f", {tier}"
 
 
 def _out(figures: Range) -> int:

@@ -10,6 +10,9 @@ from models.moves import ClaimedJob, Ending, failed, given_back, succeeded, succ
 TWIN_SECONDS, TWIN_MAX_SECONDS = 30.0, 600.0
 """A job that waits for its twin is woken when that ends; should that be missed, it looks again after so long, then later."""
 
+LANE_HOLDS_SECONDS = 2.0
+"""So long a job waits by itself whose lane is paused; then it is queued, and held back until the lane opens."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
@@ -88,7 +91,12 @@ def _twin_delay(claim: int, jitter: float) -> float:
 
 
 def _throttled_delay(failure: Failure, policy: RetryPolicy, jitter: float) -> float:
-    """What the other side asked for; without a word from it, a span of its own, so that a crowd spreads out."""
+    """What the other side asked for; without a word from it, a span of its own, so that a crowd spreads out.
+
+    What pauses the lane holds the job back by that pause, which may end early: a person resumes it, a budget is raised.
+    """
+    if failure.pauses_lane:
+        return LANE_HOLDS_SECONDS * (1 + jitter)
     return _asked(failure, jitter) or policy.base_seconds * (1 + jitter * 4)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     and_,
     case,
+    delete,
     false,
     func,
     literal,
@@ -87,6 +88,17 @@ def set_budget(
         put_budget(connection, database.dialect, scope, name, limit_usd=limit_usd, period=period)
         if scope is Scope.LANE:
             _open_lanes(connection, name)
+
+
+@again_after_conflict
+def remove_budget(database: Database, scope: Scope, name: str, *, period: Period) -> bool:
+    """Let what was under the limit go on without it; was there one? Uses the primary key."""
+    which = (Budget.scope == scope, Budget.name == name, Budget.period == period)
+    with database.write() as connection:
+        is_gone = connection.execute(delete(Budget).where(*which)).rowcount > 0
+        if is_gone and scope is Scope.LANE:
+            _open_lanes(connection, name)
+    return is_gone
 
 
 def put_budget(

@@ -7,18 +7,23 @@ that name the same job, one gets it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, func, literal, or_, select, update
+from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, case, func, literal, or_, select, update
+from sqlalchemy.orm import aliased
 
+from models.attempt import Attempt
 from models.base import db_after, db_now, db_seconds_until
 from models.batch import Turn
 from models.database import Database
+from models.failures import FailureCode
 from models.job import LOSSES_IN_COMPANY, Job
 from models.moves import ClaimedJob
-from models.state import JobState
+from models.state import FINAL, MOVES, JobState, Move
 from models.store.budgets import is_out_of_budget
 from models.store.rows import insert_into
+from models.tier import ServiceTier
 from models.worker import Lane, Worker
 
 ANNOUNCED_SECONDS = 60.0
@@ -228,12 +233,32 @@ def _take(
             announced_until=None,
             started_at=db_now(),
         )
-        .returning(*(getattr(Job, name) for name in _CLAIMED), Job.priority, Job.turn)
+        .returning(*_claimed_columns(), Job.priority, Job.turn)
     )
     return sorted(connection.execute(taken), key=_place)
 
 
 _CLAIMED = [name for name in ClaimedJob.__slots__ if name != "worker_id"]
+
+
+@cache
+def _claimed_columns() -> tuple[ColumnElement[Any], ...]:
+    reckoned = {
+        "refused_seconds": case(((Job.claim > 1) & Job.lane.endswith(f":{ServiceTier.FLEX}"), _refused_seconds())),
+        "deadline_in_seconds": db_seconds_until(Job.deadline_at),
+        "deadline_after_seconds": db_seconds_until(Job.deadline_at) - db_seconds_until(Job.created_at),
+    }
+    return tuple(reckoned[name].label(name) if name in reckoned else getattr(Job, name) for name in _CLAIMED)
+
+
+def _refused_seconds() -> ColumnElement[Any]:
+    """Since an attempt first found no room, none before the job last ended counted. Uses the primary key of attempt."""
+    ended = aliased(Attempt)
+    final = [str(move) for move in Move if MOVES[move].target in FINAL]
+    last = select(func.max(ended.claim)).where(ended.job_id == Job.id, ended.outcome.in_(final)).correlate(Job)
+    refused = (Attempt.job_id == Job.id, Attempt.code == FailureCode.GEMINI_UNAVAILABLE, Attempt.outcome == Move.WAIT)
+    since = select(func.min(Attempt.ended_at)).where(*refused, Attempt.claim > func.coalesce(last.scalar_subquery(), 0))
+    return -db_seconds_until(since.correlate(Job).scalar_subquery())
 
 
 def _claimed(row: Row[Any], worker_id: str) -> ClaimedJob:

@@ -74,6 +74,7 @@ class CallView:
     id: str
     claim: int
     clip: int
+    lane: str
     model: str
     model_version: str | None
     http_status: int | None
