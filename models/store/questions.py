@@ -51,6 +51,11 @@ MOST_WOKEN = 10_000
 """Twins that one end wakes. If there should be more, the rest come when they are due."""
 
 
+IN_ITS_PLACE = 8
+"""Without a result one twin goes on in each batch, of so many batches: a `run` works on its own batch alone, so that the first
+in line may be one that nobody works on. The first of them to come asks."""
+
+
 class _ROW:
     """The columns of the question that a statement is about, for a query within it.
 
@@ -70,7 +75,7 @@ _ASKED = RowShape(
 _WOKEN = RowShape(name="woken", types={"owner": TEXT, "question_hash": TEXT, "most": INTEGER})
 _TWINS_WOKEN: Mapping[str, int] = {JobState.SUCCEEDED: MOST_WOKEN, JobState.WAITING: 0}
 """By the state that its end leads to, how many twins go on: all, where there is a result to take. None where the job itself
-comes back to ask; else one, which asks in its place."""
+comes back to ask; else `IN_ITS_PLACE`."""
 
 
 class Asker(Enum):
@@ -140,7 +145,7 @@ def end_questions(connection: Connection, dialect: str, ended: Sequence[Ended]) 
         _let_wait(connection, dialect, waiting, beside=ours)
     gone = _ASKED.run(connection, _delete(dialect), ours)
     if awaited := {(row.owner, row.question_hash) for row in gone if row.has_twins}:
-        most = sorted((_TWINS_WOKEN.get(one.state, 1), one.asking.key) for one in ended if not one.is_twin)
+        most = sorted((_TWINS_WOKEN.get(one.state, IN_ITS_PLACE), one.asking.key) for one in ended if not one.is_twin)
         _wake(connection, dialect, {key: count for count, key in most if key in awaited})
 
 
@@ -156,7 +161,7 @@ def _let_wait(
 
 
 def free_abandoned(database: Database) -> int:
-    """Free the questions of jobs that no longer run under the claim that took them, each for one of its twins; how many.
+    """Free the questions of jobs that no longer run under the claim that took them, each for a twin of it; how many.
 
     A look without a lock comes first, so that sweeps do not write for nothing.
     """
@@ -168,7 +173,7 @@ def free_abandoned(database: Database) -> int:
     freed = delete(Question).where(tuple_(*_KEY).in_(select(some.c.owner, some.c.question_hash))).returning(*_KEY)
     with database.write() as connection:
         keys = [(row.owner, row.question_hash) for row in connection.execute(freed)]
-        _wake(connection, database.dialect, dict.fromkeys(keys, 1))
+        _wake(connection, database.dialect, dict.fromkeys(keys, IN_ITS_PLACE))
     return len(keys)
 
 
@@ -248,20 +253,28 @@ def _wake(connection: Connection, dialect: str, most: Mapping[Key, int]) -> None
 
 @cache
 def _first_in_line(dialect: str) -> Executable:
-    """Of those who wait for each question, the next in line. One that waits for something else, too, only takes a result."""
+    """Of those who wait for each question, the next in line.
+
+    Without a result, one of each batch, and none that waits for something else as well.
+    """
     rows = _WOKEN.table(dialect)
-    w = rows.c
-    place = func.row_number().over(
-        partition_by=(Job.owner, Job.question_hash), order_by=(Job.priority.desc(), Job.turn, Job.id)
-    )
-    is_twin = or_(Job.error_code.is_(None), w.most > literal(1))
-    line = (
-        select(Job.id, place.label("place"), w.most)
+    w, key, line = rows.c, (Job.owner, Job.question_hash), (Job.priority.desc(), Job.turn, Job.id)
+    place = func.row_number().over(partition_by=key, order_by=line)
+    in_batch = func.row_number().over(partition_by=(*key, Job.batch_id), order_by=line)
+    takes_result = w.most > literal(IN_ITS_PLACE)
+    waiting = (
+        select(Job.id, Job.owner, Job.question_hash, place.label("place"), in_batch.label("in_batch"), w.most)
         .select_from(rows)
-        .join(Job, and_(*_waits_for(w.owner, w.question_hash), is_twin))
+        .join(Job, and_(*_waits_for(w.owner, w.question_hash), or_(Job.error_code.is_(None), takes_result)))
         .subquery()
-    )
-    return select(line.c.id).where(line.c.place <= line.c.most)
+    ).c
+    nth = func.row_number().over(partition_by=(waiting.owner, waiting.question_hash), order_by=waiting.place)
+    chosen = (
+        select(waiting.id, nth.label("nth"), waiting.most)
+        .where(or_(waiting.in_batch == 1, waiting.most > literal(IN_ITS_PLACE)))
+        .subquery()
+    ).c
+    return select(chosen.id).where(chosen.nth <= chosen.most)
 
 
 def _queue(connection: Connection, chosen: ColumnElement[bool]) -> None:

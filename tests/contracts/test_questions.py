@@ -157,6 +157,18 @@ def test_without_a_result_one_twin_asks_in_its_place_and_the_others_wait_for_tha
     assert states(database, twins) == ["succeeded", "queued", "queued"]
 
 
+def test_without_a_result_one_twin_of_each_batch_goes_on_since_nobody_may_work_on_the_others(
+    database: Database,
+) -> None:
+    first, *twins = claimed(database, 3)
+    others = claimed(database, 2)
+    ask(database, first, *twins, *others)
+    wait(database, *twins, *others)
+    end(database, failed(PERMANENT), first)
+    assert states(database, [*twins, *others]) == ["queued", "waiting", "queued", "waiting"]
+    assert ask(database, *claim(database, [twins[0].id, others[0].id])) == [THIS, TWIN]
+
+
 def test_who_has_to_wait_for_quota_wakes_no_twin_and_may_be_overtaken(database: Database) -> None:
     first, *twins = claimed(database, 100)
     ask(database, first, *twins)
