@@ -50,6 +50,7 @@ class Job(Base):
             "id",
             where=f"state = 'queued' AND losses >= {LOSSES_IN_COMPANY}",
         ),
+        _partial_index("ix_job_lane", "lane", where="state = 'queued'"),
         _partial_index("ix_job_waiting", "due_at", where="state = 'waiting'"),
         # Without lease_until, so that a heartbeat touches no index; the running jobs are few.
         _partial_index("ix_job_running", "lease_owner", where="state = 'running'"),

@@ -159,7 +159,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             await tools.calls_in_flight.acquire()
             work.holds_slot = is_only
         try:
-            stopped = tools.why_no_call_of(work.job.lane)
+            stopped = tools.begin_call_of(work.job)
             if stopped is not None:
                 _end(work, turn, stopped)
                 return None
@@ -169,7 +169,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             step = _judge(work, turn, admitted.call_id, call, tools)
             if step is not None or not is_only:  # the only answer is stored together with the end of the job
                 await _store(work, tools)
-            await _tell_lane(work, call.failure, tools)
+            await _tell_lane(work, call.failure, tools, is_answered=call.answered)
             return step
         finally:
             if not is_only:
@@ -239,13 +239,13 @@ async def _store(work: Work, tools: Tools) -> None:
     await asyncio.shield(tools.records.ask(record))
 
 
-async def _tell_lane(work: Work, why: Failure | None, tools: Tools) -> None:
+async def _tell_lane(work: Work, why: Failure | None, tools: Tools, *, is_answered: bool = False) -> None:
     """What is wrong with the lane is wrong for all, also where this clip does with the answer that it had before."""
-    if why is None:
-        return
-    pause_seconds = tools.lanes.note(work.job.lane, why)
-    if pause_seconds is not None:
-        await asyncio.to_thread(tools.lanes.publish, work.job.lane, why, pause_seconds)
+    action = tools.lanes.note(work.job, why) if why is not None else None
+    if why is not None and action is not None:
+        await asyncio.to_thread(tools.lanes.publish, work.job, why, action)
+    elif is_answered and tools.lanes.is_probe(work.job):
+        await asyncio.to_thread(tools.lanes.open, work.job)
 
 
 def _let_go(work: Work, tools: Tools) -> None:

@@ -57,7 +57,7 @@ async def carry_out(work: Work, tools: Tools) -> Outcome:
                 output=found.output, question_hash=work.question_hash, model_version=found.model_version,
                 reused_from=found.job_id,
             )  # fmt: skip
-        stopped = tools.lanes.blocking(work.job.lane)
+        stopped = tools.lanes.blocking(work.job)
         if stopped is not None:  # preparing would be for nothing
             raise FailureError(stopped)
         await prepare_and_ask(work, tools)
@@ -104,7 +104,7 @@ async def prepare_and_ask(work: Work, tools: Tools) -> None:
 
 
 async def _next_portion(work: Work, begin_at: Position, tools: Tools, shelf: Shelf) -> Prepared:
-    stopped = tools.why_no_call_of(work.job.lane)
+    stopped = tools.why_no_call_of(work.job)
     if stopped is not None:  # it would only lie there
         raise FailureError(stopped)
     assert work.file is not None

@@ -133,7 +133,18 @@ class Feeder:
         Raises DatabaseUnavailableError.
         """
         self.due_in_seconds = None  # a look that fails must not leave an old answer
-        return self._take_kept() + self._announce_or_feed()
+        return self._probe() + self._take_kept() + self._announce_or_feed()
+
+    def _probe(self) -> int:
+        """Take a job of each stopped lane that may be tried."""
+        return sum(self._runner.take(partial(self._claim_probe, lane), 1) for lane in self._lanes.due_for_probe())
+
+    def _claim_probe(self, lane: str, _room: int) -> list[ClaimedJob]:
+        jobs = dispatch.claim_probe(
+            self._database, lane, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
+            batch_id=self._batch_id, alone=self._alone,
+        )  # fmt: skip
+        return self._lanes.begin_probe(lane, jobs)
 
     def leave(self) -> None:
         """Let others have the jobs that were kept. Raises DatabaseUnavailableError."""

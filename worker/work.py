@@ -48,9 +48,13 @@ class Tools:
     shelf: Shelf
     """Room for clips on disk, for all recordings of the process."""
 
-    def why_no_call_of(self, lane: str) -> Failure | None:
-        """Why no call of this lane may begin now; None if one may."""
-        return self.why_no_call() or self.lanes.blocking(lane)
+    def why_no_call_of(self, job: ClaimedJob) -> Failure | None:
+        """Why no call about this job may begin now; None if one may."""
+        return self.why_no_call() or self.lanes.blocking(job)
+
+    def begin_call_of(self, job: ClaimedJob) -> Failure | None:
+        """The same for a call that begins now."""
+        return self.why_no_call() or self.lanes.begin_call(job)
 
 
 @dataclass(kw_only=True, slots=True)

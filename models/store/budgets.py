@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     and_,
     case,
+    delete,
     false,
     func,
     literal,
@@ -27,10 +28,10 @@ from models.budget import EVERY_LANE, Budget, Hold, Period, Scope
 from models.database import Database, again_after_conflict
 from models.failures import FailureCode, FailureError, failure
 from models.job import Job
+from models.lane import Lane
 from models.spending import Spending
 from models.store.rows import insert_into
 from models.store.spending import today
-from models.worker import Lane
 
 LEAST_USD, MOST_USD = Decimal("0.000001"), Decimal(1_000_000_000)
 
@@ -87,6 +88,17 @@ def set_budget(
         put_budget(connection, database.dialect, scope, name, limit_usd=limit_usd, period=period)
         if scope is Scope.LANE:
             _open_lanes(connection, name)
+
+
+@again_after_conflict
+def remove_budget(database: Database, scope: Scope, name: str, *, period: Period = Period.TOTAL) -> bool:
+    """Limit no more; what waited for it goes on. Was there such a budget?"""
+    which = (Budget.scope == scope, Budget.name == name, Budget.period == period)
+    with database.write() as connection:
+        was_there = connection.execute(delete(Budget).where(*which)).rowcount > 0
+        if scope is Scope.LANE:
+            _open_lanes(connection, name)
+    return was_there
 
 
 def put_budget(

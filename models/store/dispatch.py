@@ -15,11 +15,13 @@ from models.base import db_after, db_now, db_seconds_until
 from models.batch import Turn
 from models.database import Database
 from models.job import LOSSES_IN_COMPANY, Job
+from models.lane import Lane
 from models.moves import ClaimedJob
 from models.state import JobState
 from models.store.budgets import is_out_of_budget
+from models.store.lanes import PROBE_SECONDS, is_paused_now, is_stopped
 from models.store.rows import insert_into
-from models.worker import Lane, Worker
+from models.worker import Worker
 
 ANNOUNCED_SECONDS = 60.0
 """How long an announcement is believed to be under way."""
@@ -162,6 +164,31 @@ def claim_next(
     return [_claimed(row, worker_id) for row in rows]
 
 
+def claim_probe(
+    database: Database,
+    lane: str,
+    *,
+    worker_id: str,
+    lease_seconds: float,
+    batch_id: str | None = None,
+    alone: bool = False,
+) -> list[ClaimedJob]:
+    """Take one job of a stopped lane, to find out whether it is well again; none if another worker is at it, or there is none.
+
+    Any job will do, announced or not. Of workers that ask at the same moment the lane's row lets one through. Uses ix_job_lane.
+    """
+    company = Job.losses >= LOSSES_IN_COMPANY if alone else Job.losses < LOSSES_IN_COMPANY
+    mine = [] if batch_id is None else [Job.batch_id == batch_id]
+    any_job = select(Job.id).where(Job.lane == lane, Job.state == JobState.QUEUED, company, ~is_out_of_budget(), *mine)
+    due = update(Lane).where(Lane.name == lane, is_stopped(), Lane.probe_at <= db_now())
+    with database.write() as connection:
+        locked = any_job.limit(1).with_for_update(skip_locked=True, of=Job)
+        job_id = connection.execute(locked).scalar()
+        if job_id is None or not connection.execute(due.values(probe_at=db_after(literal(PROBE_SECONDS)))).rowcount:
+            return []
+        return [_claimed(row, worker_id) for row in _take(connection, [Job.id == job_id], worker_id, lease_seconds)]
+
+
 def any_alone(database: Database) -> bool:
     """Does a job wait that has to run alone? Uses ix_job_alone."""
     line = _line(Job.announced_until.is_(None), alone=True).order_by(None).limit(1)
@@ -208,8 +235,7 @@ def _walk_the_index(connection: Connection) -> None:
 
 def _held_back() -> ColumnElement[bool]:
     """Is the job's lane paused, or is the money of its batch or owner spent?"""
-    paused = select(Lane.name).where(Lane.paused, or_(Lane.paused_until.is_(None), Lane.paused_until > db_now()))
-    return or_(Job.lane.in_(paused), is_out_of_budget())
+    return or_(Job.lane.in_(select(Lane.name).where(is_paused_now())), is_out_of_budget())
 
 
 def _take(

@@ -11,12 +11,12 @@ from sqlalchemy import update
 
 from models.budget import Budget, Period, Scope
 from models.database import Database
-from models.failures import FailureError
+from models.failures import FailureCode, FailureError
 from models.ids import new_id
 from models.moves import ClaimedJob
 from models.pacific import end_of_day, pacific_day
 from models.state import JobState
-from models.store import admin, dispatch, leases, reports
+from models.store import admin, dispatch, lanes, leases, reports
 from models.store.budgets import BudgetView, Target, list_budgets, set_budget, under_budget
 from models.store.holds import presume_lost, release, reserve
 from models.store.queries import JobFilter
@@ -228,8 +228,8 @@ def test_only_what_has_a_budget_is_told_to_have_one(database: Database) -> None:
 
 def test_a_higher_budget_opens_the_lane_that_was_paused_for_it(database: Database) -> None:
     for name in ("a", "b"):
-        admin.pause_lane(database, name, code="budget_exceeded", reason="spent", seconds=None)
-    admin.pause_lane(database, "c", code="gemini_auth", reason="wrong key", seconds=None)
+        lanes.pause(database, name, code=FailureCode.BUDGET_EXCEEDED, reason="spent", seconds=None)
+    lanes.pause(database, "c", code=FailureCode.GEMINI_AUTH, reason="wrong key", seconds=None)
     set_budget(database, Scope.LANE, "a", limit_usd=ONE, period=Period.DAY)
     assert [lane.name for lane in reports.paused_lanes(database)] == ["b", "c"]
     set_budget(database, Scope.LANE, "*", limit_usd=ONE, period=Period.DAY)

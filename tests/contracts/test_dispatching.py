@@ -6,7 +6,7 @@ from models.database import Database
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record, waits
-from models.store import admin, dispatch, leases, queries
+from models.store import dispatch, lanes, leases, queries
 from models.store.queries import JobFilter
 from models.store.record import record
 from models.store.submit import NewBatch
@@ -106,14 +106,14 @@ def test_a_waiting_job_is_queued_when_its_time_has_come_and_not_before(database:
 def test_jobs_of_a_paused_lane_stay_and_others_go_on(database: Database) -> None:
     held = submit_jobs(database, 2, lane="paused").job_ids
     free = submit_jobs(database, 2, lane="open").job_ids
-    admin.pause_lane(database, "paused", code=FailureCode.GEMINI_AUTH, reason="the key is wrong", seconds=None)
+    lanes.pause(database, "paused", code=FailureCode.GEMINI_AUTH, reason="the key is wrong", seconds=None)
     assert set(dispatch.announce(database, limit=10)) == set(free)
     assert claim(database, held) == []
-    assert admin.resume_lanes(database, code=FailureCode.GEMINI_AUTH) == ["paused"]
+    assert lanes.resume(database, "paused")
     assert len(claim(database, held)) == 2
 
 
 def test_a_pause_with_an_end_ends_by_itself(database: Database) -> None:
     submit_jobs(database, 1, lane="quota")
-    admin.pause_lane(database, "quota", code=FailureCode.GEMINI_QUOTA, reason="per minute", seconds=-1.0)
+    lanes.pause(database, "quota", code=FailureCode.GEMINI_QUOTA, reason="per minute", seconds=-1.0)
     assert len(dispatch.announce(database, limit=10)) == 1

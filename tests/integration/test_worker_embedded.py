@@ -10,7 +10,7 @@ from pathlib import Path
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record, given_back
-from models.store import admin, dispatch, leases, reports
+from models.store import admin, dispatch, lanes, leases, reports
 from models.store.record import record
 from tests.services.embedded import Bench, eventually, migrated
 from tests.services.postgres import PostgresServer
@@ -97,7 +97,7 @@ def test_a_lane_that_somebody_resumes_goes_on_at_once(bench: Bench) -> None:
     with bench.worker():
         eventually(lambda: reports.paused_lanes(bench.database), "a paused lane")
         bench.wait_for([job_id], "waiting", "queued")
-        assert admin.resume_lanes(bench.database) == [MODEL]
+        assert lanes.resume(bench.database, MODEL)
         (job,) = bench.wait_for([job_id], "succeeded", seconds=15.0)
     assert (job.attempts, job.calls) == (1, 2)
 
