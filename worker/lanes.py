@@ -32,7 +32,7 @@ LOOK_AGAIN_SECONDS = 5.0
 """The longest wait of a job in hand that meets a paused lane."""
 UNDECIDED_SECONDS = 10.0
 """After a probe that came to no call, another job may try so soon."""
-NO_JOB_SECONDS = 15.0
+NO_JOB_SECONDS = 5.0
 """So long a worker that had no job for a probe does not look for one."""
 _CODES = frozenset(map(str, FailureCode))
 
@@ -160,7 +160,10 @@ class Lanes:
 
     def begin_probe(self, lane: str, jobs: list[ClaimedJob]) -> list[ClaimedJob]:
         """The job that was taken to try the lane, if there was one; it may make one call."""
-        self._due[lane] = self._clock() + NO_JOB_SECONDS
+        if jobs:
+            del self._due[lane]
+        else:
+            self._due[lane] = self._clock() + NO_JOB_SECONDS
         for job in jobs:
             self._probes[lane] = _Probe(job_id=job.id)
             log.info("trying whether the lane is well again", lane=lane, job_id=job.id)
