@@ -18,7 +18,7 @@ Budget = Annotated[
 ]
 
 
-def budget_of(text: str | None) -> Decimal | None:
+def budget_of(text: str | None, *, name: str = "--budget") -> Decimal | None:
     """The amount. Raises CommandError(USAGE) naming the option."""
     if text is None:
         return None
@@ -26,9 +26,9 @@ def budget_of(text: str | None) -> Decimal | None:
     from models.store.budgets import check_limit
 
     try:
-        return check_limit(Decimal(text.strip().removeprefix("$")), field="--budget")
+        return check_limit(Decimal(text.strip().removeprefix("$")), field=name)
     except InvalidOperation as error:
-        raise CommandError(Exit.USAGE, f"--budget {text!r} is no amount; write US dollars like 2.50") from error
+        raise CommandError(Exit.USAGE, f"{name} {text!r} is no amount; write US dollars like 2.50") from error
     except FailureError as error:
         raise CommandError(Exit.USAGE, error.failure.message) from error
 

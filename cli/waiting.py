@@ -1,7 +1,8 @@
 """Waiting until a batch is done: looks a few times a second, shows where it stands, and knows when waiting is no use.
 
-A wrong key or a missing model stops the waiting: nothing of the lane can go on before somebody mends it. Spent quota
-does not: it comes back by itself. A budget that is spent ends the waiting once nothing of the batch is in flight.
+A wrong key, a missing model or an account that stands still stops the waiting: nothing of the lane can go on before somebody
+mends it. Spent quota does not: it comes back by itself. A budget that is spent ends the waiting once nothing of the batch is
+in flight.
 """
 
 import time
@@ -26,7 +27,8 @@ LOOK_SECONDS = 0.25
 """Least time between two looks."""
 COST_OF_LOOKING = 20
 """Looking takes at most this fraction of the time: a batch of a million is counted less often."""
-HOPELESS = frozenset({FailureCode.GEMINI_AUTH, FailureCode.GEMINI_MODEL_NOT_FOUND})
+HOPELESS = frozenset({FailureCode.GEMINI_AUTH, FailureCode.GEMINI_MODEL_NOT_FOUND, FailureCode.GEMINI_QUOTA})
+"""Of a lane that no time opens."""
 FAILED = (JobState.FAILED, JobState.PARTIAL)
 MOST_IN_HAND = 1_000
 
@@ -49,6 +51,8 @@ class Watch:
     owner: str = "default"
     baseline: Totals
     """The batch before the work began: what it had cost by then."""
+    paused_before: datetime | None = None
+    """When the lane was paused that is paused already: whoever works here tries it first."""
 
 
 def wait_for(
@@ -88,9 +92,13 @@ def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
         return Ended(code=Exit.OK)
     paused = [lane for lane in reports.paused_lanes(database) if lane.name == watch.lane]
     shown.show(_standing(database, watch, totals, paused))
-    if paused and paused[0].code in HOPELESS:
+    if paused and _is_hopeless(paused[0], watch):
         return Ended(code=Exit.NOT_ALLOWED, words=paused[0].reason or str(paused[0].code))
     return _spent(database, watch, totals)
+
+
+def _is_hopeless(lane: LaneView, watch: Watch) -> bool:
+    return lane.code in HOPELESS and lane.paused_until is None and lane.changed_at != watch.paused_before
 
 
 def _spent(database: Database, watch: Watch, totals: Totals) -> Ended | None:

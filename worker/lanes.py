@@ -254,7 +254,7 @@ def _limits_of(row: Standing, defaults: Limits) -> Limits:
 def _failure_of(row: Standing) -> Failure:
     """Why a lane is paused that others paused. A person's pause is no failure: jobs go back to the line."""
     if row.code is None:
-        words = f"The lane {row.name} is paused by hand" + (f": {row.reason}" if row.reason else ".")
+        words = f"The lane {row.name}: {row.reason or 'paused'}."
         return failure(FailureCode.WORKER_LOST, words, nature=Nature.INTERRUPTED)
     code = FailureCode(row.code) if row.code in _CODES else FailureCode.GEMINI_QUOTA  # a newer worker's
     return failure(code, row.reason or f"The lane {row.name} is paused.", nature=Nature.THROTTLED, pauses_lane=True)

@@ -70,7 +70,7 @@ def standings(database: Database) -> list[Standing]:
 
 
 @again_after_conflict
-def pause_by_hand(database: Database, name: str, *, reason: str | None, seconds: float | None) -> None:
+def pause_by_hand(database: Database, name: str, *, reason: str, seconds: float | None) -> None:
     """A person pauses the lane: for some seconds, or until a person resumes it."""
     values = _pause(code=None, reason=reason, seconds=seconds)
     with database.write() as connection:
@@ -106,7 +106,7 @@ def pause(
     return (refusals or 0) if is_unnamed else 0
 
 
-def _pause(*, code: FailureCode | None, reason: str | None, seconds: float | None) -> dict[str, object]:
+def _pause(*, code: FailureCode | None, reason: str, seconds: float | None) -> dict[str, object]:
     return {
         "paused": True,
         "code": code,

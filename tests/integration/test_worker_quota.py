@@ -232,7 +232,7 @@ def test_a_lane_that_is_stopped_leaves_another_at_full_speed_and_holds_no_slot(b
 def test_a_lane_that_a_person_pauses_begins_no_further_call_and_goes_on_when_resumed(bench: Bench) -> None:
     ids = bench.submit(bench.pictures(3))
     with bench.worker() as worker:
-        lanes.pause_by_hand(bench.database, "gemini-3.8-flash", reason=None, seconds=None)
+        lanes.pause_by_hand(bench.database, "gemini-3.8-flash", reason="paused by hand", seconds=None)
         more = bench.submit(bench.pictures(3), reuse=False)
         eventually(lambda: worker.runner.wait_until_idle(timeout_seconds=0), "nothing in hand")
         assert {job.state for job in bench.jobs(more)} == {"queued"}

@@ -54,12 +54,6 @@ def job(database: Database) -> ClaimedJob:
     return claim_one(database)
 
 
-@pytest.fixture
-def other(database: Database) -> ClaimedJob:
-    """A job of the same lane."""
-    return claim_one(database)
-
-
 def quota(seconds: float | None, scope: str = "minute") -> Failure:
     return failure(FailureCode.GEMINI_QUOTA, "wait", retry_after_seconds=seconds, quota_scope=scope)
 
@@ -75,10 +69,6 @@ def look(lanes: Lanes, clock: Clock) -> None:
     """Time passes, and SQL is looked at."""
     clock.now += LOOK_SECONDS
     lanes.refresh()
-
-
-def test_a_lane_is_open_until_something_closes_it(lanes: Lanes, job: ClaimedJob) -> None:
-    assert lanes.blocking(job) is None
 
 
 def test_a_closed_lane_says_why_and_leaves_others_open(lanes: Lanes, database: Database, job: ClaimedJob) -> None:
@@ -164,7 +154,7 @@ def test_a_person_s_pause_sends_what_is_in_hand_back_to_the_line(
 
 def test_sql_is_looked_at_every_other_second(lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob) -> None:
     look(lanes, clock)
-    stored.pause_by_hand(database, "m", reason=None, seconds=None)
+    stored.pause_by_hand(database, "m", reason="paused by hand", seconds=None)
     clock.now += LOOK_SECONDS - 0.1
     lanes.refresh()
     assert lanes.blocking(job) is None
