@@ -18,6 +18,7 @@ app = typer.Typer(help="See which models are paused and why; pause, resume and l
 
 MAX_REASON_CHARS = 500
 MAX_LANE_CHARS = 250
+MAX_MODEL_CHARS = 200
 NONE = "none"
 
 Lane = Annotated[str, typer.Argument(metavar="LANE", help="The lane: a model's name, as `lanes list` shows it.")]
@@ -56,9 +57,10 @@ def _show(shapes: list[dict[str, Any]]) -> None:
         "calls",
         "$ today",
         "$ a day",
+        "fallback",
         "reason",
     )
-    emit_table(headings, map(_row, shapes), right=headings[3:-1])
+    emit_table(headings, map(_row, shapes), right=headings[3:-2])
 
 
 def _row(shape: dict[str, Any]) -> tuple[object, ...]:
@@ -73,6 +75,7 @@ def _row(shape: dict[str, Any]) -> tuple[object, ...]:
         shape["calls_today"],
         shape["spent_today_usd"],
         shape["budget_usd_per_day"] or "",
+        shape["fallback_model"] or "",
         shape["reason"] or "",
     )
 
@@ -150,9 +153,15 @@ def set_lane(
     budget_usd: Annotated[
         str | None, typer.Option(metavar="USD", help="Spend no more a day (Pacific time); `none`: no such budget.")
     ] = None,
+    fallback: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Ask this model while the lane is paused for reasons of its own; `none`: wait."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Give a lane limits of its own. Workers keep to them within seconds."""
+    """Give a lane limits of its own, or a fallback. Workers keep to them within seconds."""
     from cli.budget import budget_of
     from cli.opening import opened
     from models.store import lanes
@@ -165,10 +174,13 @@ def set_lane(
     }
     limits = {field: _limit(text, name=option) for field, (option, text) in given.items() if text is not None}
     budget = None if budget_usd in (None, NONE) else budget_of(budget_usd, name="--budget-usd")
-    if not limits and budget_usd is None:
-        raise CommandError(Exit.USAGE, "say what to set: --rpm, --tpm, --rpd or --budget-usd")
+    if not limits and budget_usd is None and fallback is None:
+        raise CommandError(Exit.USAGE, "say what to set: --rpm, --tpm, --rpd, --budget-usd or --fallback")
     with opened() as (loaded, database):
+        model = None if fallback in (None, NONE) else _fallback_of(str(fallback), name, loaded.settings)
         _warn_if_unknown(_known(database, loaded.settings), name)
+        if fallback is not None:
+            lanes.set_fallback(database, name, model)
         if limits:
             lanes.set_limits(database, name, limits)
         if budget_usd is not None:
@@ -189,6 +201,19 @@ def _limit(text: str, *, name: str) -> int | None:
         raise CommandError(Exit.USAGE, f"{name} {text!r} is no whole number; write one, or none") from error
     except FailureError as error:
         raise CommandError(Exit.USAGE, error.failure.message) from error
+
+
+def _fallback_of(text: str, lane: str, settings: "Settings") -> str:
+    """The model. Raises CommandError(USAGE), FailureError(invalid_options) where nobody knows its price, PriceFileError."""
+    from gemini.price_files import load_prices
+    from worker.submit import check_price
+
+    model = text.strip()
+    if not model or len(model) > MAX_MODEL_CHARS or not model.isprintable() or model == lane:
+        raise CommandError(Exit.USAGE, f"--fallback {text!r} must name another model than {lane}, or be none")
+    if not settings.allow_unknown_prices:
+        check_price(model, load_prices(settings.prices_file))
+    return model
 
 
 def _put_budget(database: "Database", name: str, limit_usd: "Decimal | None") -> None:

@@ -90,11 +90,18 @@ def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
     totals = reports.totals(database, JobFilter(batch_id=watch.batch_id))
     if totals.done == totals.total:
         return Ended(code=Exit.OK)
-    paused = [lane for lane in reports.paused_lanes(database) if lane.name == watch.lane]
+    paused = _paused(reports.paused_lanes(database), watch.lane)
     shown.show(_standing(database, watch, totals, paused))
-    if paused and _is_hopeless(paused[0], watch):
-        return Ended(code=Exit.NOT_ALLOWED, words=paused[0].reason or str(paused[0].code))
+    if paused and _is_hopeless(paused, watch):
+        return Ended(code=Exit.NOT_ALLOWED, words=paused.reason or str(paused.code))
     return _spent(database, watch, totals)
+
+
+def _paused(paused: Sequence[LaneView], name: str) -> LaneView | None:
+    """What holds the lane's jobs up: its pause, or that of the fallback that they are asked with; None where they go on."""
+    by_name = {lane.name: lane for lane in paused}
+    lane = by_name.get(name)
+    return by_name.get(lane.fallback_model) if lane and lane.fallback_model else lane
 
 
 def _is_hopeless(lane: LaneView, watch: Watch) -> bool:
@@ -114,7 +121,7 @@ def _spent(database: Database, watch: Watch, totals: Totals) -> Ended | None:
     return None if words is None else Ended(code=Exit.SOME_FAILED, words=words)
 
 
-def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence[LaneView]) -> Standing:
+def _standing(database: Database, watch: Watch, totals: Totals, paused: LaneView | None) -> Standing:
     begun = _recordings_in_hand(database, watch.batch_id) if watch.has_recordings else []
     heard = [view for view in begun if view.progress_seconds_total]
     return Standing(
@@ -126,7 +133,7 @@ def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence
         sound=(sum(v.progress_seconds_done or 0.0 for v in heard), sum(v.progress_seconds_total or 0.0 for v in heard))
         if heard
         else None,
-        note=_pause_words(paused[0]) if paused else "",
+        note=_pause_words(paused) if paused else "",
     )
 
 

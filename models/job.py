@@ -76,6 +76,8 @@ class Job(Base):
     """The Gemini model that is asked."""
     lane: Mapped[str] = mapped_column(String(250))
     """Model and service tier: what shares a quota and can pause."""
+    asked_model: Mapped[str | None] = mapped_column(String(200))
+    """The fallback that the latest claim asks in place of `model`, and in its lane; empty: `model` itself."""
     client_ref: Mapped[str | None] = mapped_column(String(200))
     metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", Json)
     idempotency_key: Mapped[str | None] = mapped_column(String(250))

@@ -39,3 +39,7 @@ class Lane(Base):
     """Limits of its own in place of the settings'; empty: those of the settings."""
     input_tokens_per_minute: Mapped[int | None]
     requests_per_day: Mapped[int | None]
+    fallback_model: Mapped[str | None] = mapped_column(String(200))
+    """The model that is asked, in a lane of its own, while this lane is paused for a reason that is not that one's, too."""
+    may_fall_back: Mapped[bool | None]
+    """Is the pause of such a kind?"""

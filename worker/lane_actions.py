@@ -33,6 +33,8 @@ class Action:
     step: Step
     seconds: float | None
     """Until it opens by itself; None where it is stopped."""
+    may_fall_back: bool = False
+    """Would another model be answered meanwhile?"""
 
 
 _STEPS: Mapping[FailureCode | QuotaScope, Step] = {
@@ -51,9 +53,14 @@ _STEPS: Mapping[FailureCode | QuotaScope, Step] = {
 """What a 429 used up decides before its code. A code that is not here is none of the lane's business."""
 
 
+_OF_ONE_MODEL = frozenset({FailureCode.GEMINI_MODEL_NOT_FOUND, QuotaScope.DAY})
+"""What another model does not meet, and what minutes do not mend."""
+
+
 def action_of(why: Failure) -> Action | None:
     """What becomes of the lane; None where the failure concerns one job alone."""
-    step = _STEPS.get(_scope_of(why) or why.code)
+    met = _scope_of(why) or why.code
+    step, may_fall_back = _STEPS.get(met), met in _OF_ONE_MODEL
     if why.nature is not Nature.THROTTLED or step is None:
         return None
     asked = why.retry_after_seconds
@@ -62,9 +69,9 @@ def action_of(why: Failure) -> Action | None:
             return None
         step = Step.STOP if asked is None else Step.PAUSE  # a budget without a day is raised by a person
     if step is Step.STOP:
-        return Action(step=step, seconds=None)
+        return Action(step=step, seconds=None, may_fall_back=may_fall_back)
     longest = LONGEST_PAUSE_SECONDS if step is Step.PAUSE else LONGEST_WAIT_SECONDS
-    return Action(step=step, seconds=min(asked or WAIT_SECONDS, longest))
+    return Action(step=step, seconds=min(asked or WAIT_SECONDS, longest), may_fall_back=may_fall_back)
 
 
 def is_unnamed(why: Failure) -> bool:

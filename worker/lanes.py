@@ -44,6 +44,8 @@ class _Pause:
     failure: Failure
     published_at: float | None = None
     """Since when SQL has it."""
+    has_fallback: bool = False
+    """Jobs may be taken, to be asked with another model."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -92,9 +94,9 @@ class Lanes:
         return stopped
 
     def paused_here(self) -> list[str]:
-        """The lanes of which this process can ask nothing now."""
+        """The lanes of which this process can take no job now."""
         now = self._clock()
-        return [lane for lane, pause in self._paused.copy().items() if pause.until > now]
+        return [lane for lane, pause in self._paused.copy().items() if pause.until > now and not pause.has_fallback]
 
     def limits_of(self, lane: str) -> Limits:
         """How fast the lane may be asked."""
@@ -211,8 +213,9 @@ class Lanes:
             if row.is_paused and is_news:
                 left = math.inf if row.seconds_left is None else row.seconds_left
                 self._paused[row.name] = _Pause(
-                    until=looked_at + left, failure=_failure_of(row), published_at=looked_at
-                )
+                    until=looked_at + left, failure=_failure_of(row), published_at=looked_at,
+                    has_fallback=row.has_fallback,
+                )  # fmt: skip
 
     def _publish_late(self) -> None:
         """Tell what could not be told when it happened."""
@@ -228,7 +231,7 @@ class Lanes:
         def put(reason: Failure, seconds: float | None) -> int:
             return stored.pause(
                 self._database, lane, code=reason.code, reason=reason.message, seconds=seconds, is_probe=is_probe,
-                is_unnamed=is_unnamed(reason),
+                is_unnamed=is_unnamed(reason), may_fall_back=action.may_fall_back,
             )  # fmt: skip
 
         refusals = put(why, action.seconds)

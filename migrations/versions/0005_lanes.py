@@ -1,4 +1,4 @@
-"""Lanes have limits of their own, and a stopped lane is tried with one job at a time.
+"""Lanes have limits and fallbacks of their own, and a stopped lane is tried with one job at a time.
 
 Revision 0005, after 0004.
 """
@@ -26,6 +26,9 @@ def upgrade() -> None:
     op.add_column("lane", sa.Column("probe_at", UtcTime()))
     op.add_column("lane", sa.Column("refusals", sa.Integer()))
     op.add_column("lane", sa.Column("refusals_since", UtcTime()))
+    op.add_column("lane", sa.Column("fallback_model", sa.String(200)))
+    op.add_column("lane", sa.Column("may_fall_back", sa.Boolean()))
+    op.add_column("job", sa.Column("asked_model", sa.String(200)))
     for name, constraint in _LIMITS.items():
         # Written out, for Alembic cannot add a constraint to a table of SQLite; one of the column goes with it.
         op.execute(f"ALTER TABLE lane ADD COLUMN {name} INTEGER CONSTRAINT {constraint} CHECK ({name} > 0)")
@@ -37,5 +40,6 @@ def downgrade() -> None:
     """Backwards. What is paused until somebody acts stays so, as nobody would try it: it is opened."""
     op.drop_index("ix_job_lane", "job")
     op.execute("UPDATE lane SET paused = false WHERE paused AND paused_until IS NULL AND code IS NOT NULL")
-    for name in (*_LIMITS, "refusals_since", "refusals", "probe_at"):
+    op.drop_column("job", "asked_model")
+    for name in (*_LIMITS, "may_fall_back", "fallback_model", "refusals_since", "refusals", "probe_at"):
         op.drop_column("lane", name)

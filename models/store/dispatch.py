@@ -19,7 +19,8 @@ from models.lane import Lane
 from models.moves import ClaimedJob
 from models.state import JobState
 from models.store.budgets import is_out_of_budget
-from models.store.lanes import PROBE_SECONDS, is_paused_now, is_stopped
+from models.store.fallback import asked_model, is_shut, is_unbegun_elsewhere
+from models.store.lanes import PROBE_SECONDS, is_stopped
 from models.store.rows import insert_into
 from models.worker import Worker
 
@@ -129,7 +130,7 @@ def claim(
     """Take those of the announced jobs that are still free; unknown ids are no error, nor are jobs of other lanes."""
     mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_held_back(), *_outside(not_lanes))
     with database.write() as connection:
-        return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds)]
+        return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds, asked_model())]
 
 
 def claim_next(
@@ -159,7 +160,7 @@ def claim_next(
         if batch_id is None:  # the jobs of a batch have an index of their own
             _walk_the_index(connection)
         chosen = (Job.id.in_(select(_locked(line).c.id)),)
-        rows = _take(connection, chosen, worker_id, lease_seconds)
+        rows = _take(connection, chosen, worker_id, lease_seconds, asked_model())
         _advance(connection, database.dialect, rows)
     return [_claimed(row, worker_id) for row in rows]
 
@@ -178,8 +179,8 @@ def claim_probe(
     Any job will do, announced or not. Of workers that ask at the same moment the lane's row lets one through. Uses ix_job_lane.
     """
     company = Job.losses >= LOSSES_IN_COMPANY if alone else Job.losses < LOSSES_IN_COMPANY
-    mine = [] if batch_id is None else [Job.batch_id == batch_id]
-    any_job = select(Job.id).where(Job.lane == lane, Job.state == JobState.QUEUED, company, ~is_out_of_budget(), *mine)
+    mine = [~is_out_of_budget(), is_unbegun_elsewhere(), *([] if batch_id is None else [Job.batch_id == batch_id])]
+    any_job = select(Job.id).where(Job.lane == lane, Job.state == JobState.QUEUED, company, *mine)
     due = update(Lane).where(Lane.name == lane, is_stopped(), Lane.probe_at <= db_now())
     with database.write() as connection:
         locked = any_job.limit(1).with_for_update(skip_locked=True, of=Job)
@@ -235,13 +236,17 @@ def _walk_the_index(connection: Connection) -> None:
 
 def _held_back() -> ColumnElement[bool]:
     """Is the job's lane paused, or is the money of its batch or owner spent?"""
-    return or_(Job.lane.in_(select(Lane.name).where(is_paused_now())), is_out_of_budget())
+    return or_(is_shut(), is_out_of_budget())
 
 
 def _take(
-    connection: Connection, chosen: Sequence[ColumnElement[bool]], worker_id: str, lease_seconds: float
+    connection: Connection,
+    chosen: Sequence[ColumnElement[bool]],
+    worker_id: str,
+    lease_seconds: float,
+    asked: ColumnElement[str] | None = None,
 ) -> list[Row[Any]]:
-    """Make the chosen jobs the worker's; their rows, in the order of the line."""
+    """Make the chosen jobs the worker's, to be asked with their own model or `asked`; their rows, in the order of the line."""
     taken = (
         update(Job)
         .where(*chosen, Job.state == JobState.QUEUED)
@@ -252,18 +257,22 @@ def _take(
             lease_owner=worker_id,
             lease_until=db_after(literal(lease_seconds)),
             announced_until=None,
+            asked_model=asked,
             started_at=db_now(),
         )
-        .returning(*(getattr(Job, name) for name in _CLAIMED), Job.priority, Job.turn)
+        .returning(
+            *(getattr(Job, name) for name in _CLAIMED), Job.model, Job.lane, Job.asked_model, Job.priority, Job.turn
+        )
     )
     return sorted(connection.execute(taken), key=_place)
 
 
-_CLAIMED = [name for name in ClaimedJob.__slots__ if name != "worker_id"]
+_CLAIMED = [name for name in ClaimedJob.__slots__ if name not in {"worker_id", "model", "lane", "own_model"}]
 
 
 def _claimed(row: Row[Any], worker_id: str) -> ClaimedJob:
-    return ClaimedJob(worker_id=worker_id, **{name: getattr(row, name) for name in _CLAIMED})
+    asked = {"model": row.asked_model or row.model, "lane": row.asked_model or row.lane, "own_model": row.model}
+    return ClaimedJob(worker_id=worker_id, **asked, **{name: getattr(row, name) for name in _CLAIMED})
 
 
 def _place(row: Any) -> tuple[int, int, str]:

@@ -40,6 +40,8 @@ class LaneFacts:
     """Limits of its own; empty: those of the settings."""
     input_tokens_per_minute: int | None = None
     requests_per_day: int | None = None
+    fallback_model: str | None = None
+    """What its jobs are asked with while it is paused for a reason of its own."""
     queued: int = 0
     """At most `MOST_COUNTED` are counted."""
     waiting: int = 0
@@ -78,7 +80,7 @@ def list_lanes(database: Database, *, also: Iterable[str] = ()) -> list[LaneFact
     ]
 
 
-_OF_ROW = ("is_paused", "code", "reason", "paused_until", "changed_at", "probe_at", *LIMITS)
+_OF_ROW = ("is_paused", "code", "reason", "paused_until", "changed_at", "probe_at", "fallback_model", *LIMITS)
 _OF_A_PAUSE = frozenset({"code", "reason", "paused_until", "probe_at"})
 
 

@@ -38,6 +38,8 @@ class Standing:
     requests_per_minute: int | None
     input_tokens_per_minute: int | None
     requests_per_day: int | None
+    has_fallback: bool
+    """While it is paused as it is, its jobs may be asked with another model."""
 
 
 def is_paused_now() -> ColumnElement[bool]:
@@ -50,6 +52,9 @@ def is_stopped() -> ColumnElement[bool]:
     return and_(Lane.paused, Lane.paused_until.is_(None), Lane.code.is_not(None))
 
 
+_QUESTIONS = ("is_paused", "is_probe_due", "has_fallback")
+
+
 def standings(database: Database) -> list[Standing]:
     """How every lane stands that was ever paused or given limits."""
     query = select(
@@ -60,11 +65,12 @@ def standings(database: Database) -> list[Standing]:
         db_seconds_until(Lane.paused_until).label("seconds_left"),
         and_(is_stopped(), Lane.probe_at <= db_now()).label("is_probe_due"),
         *(getattr(Lane, name) for name in LIMITS),
+        and_(Lane.fallback_model.is_not(None), func.coalesce(Lane.may_fall_back, False)).label("has_fallback"),
     )
     with database.read() as connection:
         rows = connection.execute(query).all()
     return [
-        Standing(**{**row._mapping, "is_paused": bool(row.is_paused), "is_probe_due": bool(row.is_probe_due)})  # noqa: SLF001
+        Standing(**{**row._mapping, **{name: bool(getattr(row, name)) for name in _QUESTIONS}})  # noqa: SLF001
         for row in rows
     ]
 
@@ -72,7 +78,7 @@ def standings(database: Database) -> list[Standing]:
 @again_after_conflict
 def pause_by_hand(database: Database, name: str, *, reason: str, seconds: float | None) -> None:
     """A person pauses the lane: for some seconds, or until a person resumes it."""
-    values = _pause(code=None, reason=reason, seconds=seconds)
+    values = _pause(code=None, reason=reason, seconds=seconds, may_fall_back=True)
     with database.write() as connection:
         fresh = insert_into(database.dialect, Lane).values(name=name, **values)
         connection.execute(fresh.on_conflict_do_update(index_elements=["name"], set_=values))
@@ -87,13 +93,15 @@ def pause(
     seconds: float | None,
     is_probe: bool = False,
     is_unnamed: bool = False,
+    may_fall_back: bool = False,
 ) -> int:
     """A worker met a wall: let nothing more of the lane begin, for some seconds or until somebody acts.
 
     A longer pause stays, unless a probe brings newer news; one of a person's always. Returns how often in ten minutes the
-    lane was refused without a reason, this time (`is_unnamed`) included; 0 where that is not the point.
+    lane was refused without a reason, this time (`is_unnamed`) included; 0 where that is not the point. With `may_fall_back`
+    its jobs may meanwhile be asked with its fallback.
     """
-    values = _pause(code=code, reason=reason, seconds=seconds)
+    values = _pause(code=code, reason=reason, seconds=seconds, may_fall_back=may_fall_back)
     first = {"refusals": 1, "refusals_since": db_now()} if is_unnamed else {}
     by_hand = and_(is_paused_now(), Lane.code.is_(None))
     yields = ~by_hand if is_probe else ~and_(is_paused_now(), _lasts_longer(seconds))
@@ -106,13 +114,14 @@ def pause(
     return (refusals or 0) if is_unnamed else 0
 
 
-def _pause(*, code: FailureCode | None, reason: str, seconds: float | None) -> dict[str, object]:
+def _pause(*, code: FailureCode | None, reason: str, seconds: float | None, may_fall_back: bool) -> dict[str, object]:
     return {
         "paused": True,
         "code": code,
         "reason": reason,
         "paused_until": None if seconds is None else db_after(literal(seconds)),
         "probe_at": db_after(literal(PROBE_SECONDS)) if code is not None and seconds is None else None,
+        "may_fall_back": may_fall_back,
         "changed_at": db_now(),
     }
 
@@ -147,7 +156,7 @@ def open_after_probe(database: Database, name: str) -> bool:
         return connection.execute(update(Lane).where(Lane.name == name, is_stopped()).values(**_OPEN)).rowcount > 0
 
 
-_OPEN = {"paused": False, "paused_until": None, "probe_at": None, "changed_at": db_now()}
+_OPEN = {"paused": False, "paused_until": None, "probe_at": None, "may_fall_back": None, "changed_at": db_now()}
 
 
 def probe_in(database: Database, name: str | None, *, seconds: float) -> None:
@@ -162,9 +171,19 @@ def set_limits(database: Database, name: str, limits: Mapping[str, int | None]) 
     """Give the lane some of `LIMITS`; None: what the settings say. Raises FailureError(invalid_options) naming the limit."""
     for field, limit in limits.items():
         check_limit(limit, field=field)
-    fresh = insert_into(database.dialect, Lane).values(name=name, paused=False, changed_at=db_now(), **limits)
+    _put(database, name, limits)
+
+
+@again_after_conflict
+def set_fallback(database: Database, name: str, model: str | None) -> None:
+    """The model that the lane's jobs are asked with while it is paused; None: they wait."""
+    _put(database, name, {"fallback_model": model})
+
+
+def _put(database: Database, name: str, values: Mapping[str, object]) -> None:
+    fresh = insert_into(database.dialect, Lane).values(name=name, paused=False, changed_at=db_now(), **values)
     with database.write() as connection:
-        connection.execute(fresh.on_conflict_do_update(index_elements=["name"], set_=dict(limits)))
+        connection.execute(fresh.on_conflict_do_update(index_elements=["name"], set_=dict(values)))
 
 
 def check_limit(limit: int | None, *, field: str) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import String, cast, func, literal, select
+from sqlalchemy import String, case, cast, func, literal, select
 
 from models.attempt import Attempt, Call
 from models.base import db_after, db_now
@@ -118,6 +118,8 @@ class LaneView:
     reason: str | None
     paused_until: datetime | None
     changed_at: datetime
+    fallback_model: str | None
+    """What its jobs are asked with meanwhile; empty: they wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,9 +230,10 @@ def list_workers(database: Database, *, alive_seconds: float) -> list[WorkerView
 
 def paused_lanes(database: Database) -> list[LaneView]:
     """The lanes that are paused now."""
-    columns = [getattr(Lane, name) for name in LaneView.__slots__]
+    columns = [getattr(Lane, name) for name in LaneView.__slots__ if name != "fallback_model"]
+    meanwhile = case((Lane.may_fall_back.is_(True), Lane.fallback_model)).label("fallback_model")
     with database.read() as connection:
-        rows = connection.execute(select(*columns).where(is_paused_now()).order_by(Lane.name)).all()
+        rows = connection.execute(select(*columns, meanwhile).where(is_paused_now()).order_by(Lane.name)).all()
     return [LaneView(**row._mapping) for row in rows]  # noqa: SLF001
 
 

@@ -11,7 +11,7 @@ import pytest
 from models.store import admin, lanes, reports
 from models.store.budgets import BudgetView, list_budgets
 from models.store.submit import NewBatch
-from models.store.usage import UsageFilter, usage
+from models.store.usage import UsageBy, UsageFilter, usage, usage_by
 from tests.services.embedded import Bench, eventually
 from tests.services.redis import RedisServer
 from tests.services.simulator import simulator
@@ -239,6 +239,23 @@ def test_a_lane_that_a_person_pauses_begins_no_further_call_and_goes_on_when_res
         assert lanes.resume(bench.database, "gemini-3.8-flash")
         jobs = bench.wait_for([*ids, *more], "succeeded")
     assert {job.attempts for job in jobs} == {1}
+
+
+def test_a_retired_model_s_jobs_are_asked_with_its_fallback_and_the_result_says_who_answered(bench: Bench) -> None:
+    old, new = "gemini-3.5-flash", "gemini-3.8-flash"
+    known, fresh = bench.pictures(2)
+    with bench.worker():
+        bench.wait_for(bench.submit([known], model=old), "succeeded")
+        bench.gemini.set_faults([{"match": {"model": old}, "fault": {"kind": "404_retired"}}])
+        lanes.set_fallback(bench.database, old, new)
+        reused, asked = bench.wait_for(bench.submit([known, fresh], model=old), "succeeded")
+        (own,) = bench.wait_for(bench.submit([fresh], model=new), "succeeded")
+    assert (reused.model, reused.model_version, reused.calls) == (old, old, 0)
+    assert (asked.model, asked.model_version, asked.attempts) == (old, new, 1)
+    assert own.reused_from == asked.id  # it is that model's answer to the question
+    assert {lane: used.calls for lane, used in usage_by(bench.database, UsageBy.LANE, UsageFilter()).items()} == {
+        old: asked.calls, new: 1,
+    }  # fmt: skip
 
 
 def test_limits_that_are_set_while_a_worker_runs_hold_within_seconds(bench: Bench) -> None:

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.exits import CommandError, Exit
 from cli.lanes import list_lanes, pause, resume, set_lane
 from models.database import open_database
-from models.failures import FailureCode
+from models.failures import FailureCode, FailureError
 from models.store import lanes
 
 MODEL = "gemini-3.8-flash"
@@ -83,16 +84,28 @@ def test_limits_of_a_lane_stand_in_place_of_the_settings(
         ({"rpm": "5", "budget_usd": "-1"}, "--budget-usd"),
         ({"budget_usd": "much"}, "--budget-usd"),
         ({"budget_usd": "nan"}, "--budget-usd"),
+        ({"rpm": "5", "fallback": MODEL}, "--fallback"),
+        ({"fallback": " "}, "--fallback"),
         ({}, "--rpm"),
     ],
 )
 def test_a_limit_that_cannot_be_is_refused_by_name_and_changes_nothing(
-    given: dict[str, str], named: str, capsys: pytest.CaptureFixture[str]
+    given: dict[str, Any], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(CommandError, match=named) as refused:
         set_lane(MODEL, **given)
     assert refused.value.code is Exit.USAGE
     assert set(shown(capsys)[MODEL]["own_limits"].values()) == {None}  # type: ignore[attr-defined]
+
+
+def test_a_fallback_is_shown_and_one_without_a_known_price_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    set_lane(MODEL, fallback="gemini-2.5-pro")
+    with pytest.raises(FailureError, match="no known price"):
+        set_lane(MODEL, rpm="5", fallback="gemini-1.0-nothing")
+    lane = shown(capsys)[MODEL]
+    assert (lane["fallback_model"], lane["own_limits"]["requests_per_minute"]) == ("gemini-2.5-pro", None)  # type: ignore[index]
+    set_lane(MODEL, fallback="none")
+    assert shown(capsys)[MODEL]["fallback_model"] is None
 
 
 @pytest.mark.parametrize("duration", ["soon", "0s", "-1h", "400d", ""])

@@ -1,9 +1,12 @@
 """What a failure means for its lane: one table."""
 
+from typing import Any
+
 import pytest
 
+from gemini.quota import QuotaScope
 from models.failures import NATURES, Failure, FailureCode, Nature, failure
-from worker.lane_actions import LONGEST_PAUSE_SECONDS, LONGEST_WAIT_SECONDS, WAIT_SECONDS, Action, Step, action_of
+from worker.lane_actions import LONGEST_PAUSE_SECONDS, LONGEST_WAIT_SECONDS, WAIT_SECONDS, Step, action_of
 
 _QUOTA, _BUDGET = FailureCode.GEMINI_QUOTA, FailureCode.BUDGET_EXCEEDED
 
@@ -38,13 +41,27 @@ def _quota(scope: str, seconds: float | None = None) -> Failure:
     ],
 )
 def test_what_becomes_of_a_lane(why: Failure, step: Step, seconds: float | None) -> None:
-    assert action_of(why) == Action(step=step, seconds=seconds)
+    action = action_of(why)
+    assert action is not None
+    assert (action.step, action.seconds) == (step, seconds)
 
 
 @pytest.mark.parametrize("nature", [nature for nature in Nature if nature is not Nature.THROTTLED])
 @pytest.mark.parametrize("code", [FailureCode.GEMINI_AUTH, _QUOTA, FailureCode.GEMINI_UNAVAILABLE])
 def test_what_is_not_throttled_concerns_one_job(code: FailureCode, nature: Nature) -> None:
     assert action_of(failure(code, "words", nature=nature)) is None
+
+
+@pytest.mark.parametrize("code", [code for code, nature in NATURES.items() if nature is Nature.THROTTLED])
+@pytest.mark.parametrize("scope", [None, *QuotaScope])
+def test_another_model_is_asked_only_where_it_does_not_meet_the_same_wall_and_minutes_do_not_mend_it(
+    code: FailureCode, scope: QuotaScope | None
+) -> None:
+    detail: dict[str, Any] = {} if scope is None or code is not _QUOTA else {"quota_scope": str(scope)}
+    action = action_of(failure(code, "words", pauses_lane=True, **detail))
+    of_one_model = code is FailureCode.GEMINI_MODEL_NOT_FOUND or (code is _QUOTA and scope is QuotaScope.DAY)
+    assert action is not None
+    assert action.may_fall_back == of_one_model
 
 
 def test_money_of_a_batch_or_held_for_calls_in_flight_pauses_no_lane() -> None:

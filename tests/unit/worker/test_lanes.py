@@ -1,74 +1,15 @@
 """Lanes: one wall is met once, told to everybody, and forgotten when somebody opens it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-
-import pytest
-
-import migrations
 from models.database import Database, open_database
-from models.failures import Failure, FailureCode, Nature, failure
+from models.failures import FailureCode, Nature, failure
 from models.moves import ClaimedJob
-from models.store import dispatch, reports
 from models.store import lanes as stored
-from tests.contracts.jobs import claim_one, submit_jobs
+from models.store import reports
+from tests.contracts.jobs import claim_one
+from tests.unit.worker.lane_clock import DEFAULTS, KEY, Clock, look, meet, quota
 from worker.lane_actions import MANY_REFUSALS
-from worker.lanes import LOOK_AGAIN_SECONDS, LOOK_SECONDS, NO_JOB_SECONDS, Lanes
+from worker.lanes import LOOK_AGAIN_SECONDS, LOOK_SECONDS, Lanes
 from worker.quota.terms import Limits
-
-KEY = failure(FailureCode.GEMINI_AUTH, "the key is wrong", pauses_lane=True)
-DEFAULTS = Limits(requests_per_minute=100, input_tokens_per_minute=1_000)
-
-
-@dataclass
-class Clock:
-    """A clock that is set by hand."""
-
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/jobs.db")
-    migrations.upgrade(opened)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def lanes(database: Database, clock: Clock) -> Lanes:
-    return Lanes(database, limits=DEFAULTS, clock=clock)
-
-
-@pytest.fixture
-def job(database: Database) -> ClaimedJob:
-    return claim_one(database)
-
-
-def quota(seconds: float | None, scope: str = "minute") -> Failure:
-    return failure(FailureCode.GEMINI_QUOTA, "wait", retry_after_seconds=seconds, quota_scope=scope)
-
-
-def meet(lanes: Lanes, job: ClaimedJob, why: Failure) -> None:
-    """A call of the job meets a wall, and whoever has to know is told."""
-    action = lanes.note(job, why)
-    if action is not None:
-        lanes.publish(job, why, action)
-
-
-def look(lanes: Lanes, clock: Clock) -> None:
-    """Time passes, and SQL is looked at."""
-    clock.now += LOOK_SECONDS
-    lanes.refresh()
 
 
 def test_a_closed_lane_says_why_and_leaves_others_open(lanes: Lanes, database: Database, job: ClaimedJob) -> None:
@@ -152,6 +93,19 @@ def test_a_person_s_pause_sends_what_is_in_hand_back_to_the_line(
     assert "the bill is looked at" in blocking.message
 
 
+def test_of_a_lane_with_a_fallback_jobs_are_taken_and_its_own_model_is_not_asked(
+    lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob
+) -> None:
+    stored.set_fallback(database, "m", "f")
+    meet(lanes, job, quota(3_600.0, "day"))
+    look(lanes, clock)
+    assert lanes.paused_here() == []
+    assert lanes.blocking(job) is not None
+    meet(lanes, job, KEY)
+    look(lanes, clock)
+    assert lanes.paused_here() == ["m"]
+
+
 def test_sql_is_looked_at_every_other_second(lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob) -> None:
     look(lanes, clock)
     stored.pause_by_hand(database, "m", reason="paused by hand", seconds=None)
@@ -209,80 +163,6 @@ def test_many_refusals_without_a_reason_are_taken_for_a_spend_limit(
     blocking = lanes.blocking(job)
     assert blocking is not None
     assert blocking.detail["quota_scope"] == "spend"
-
-
-def begin_probe(lanes: Lanes, database: Database, clock: Clock) -> ClaimedJob:
-    """The job that tries the stopped lane."""
-    stored.probe_in(database, "m", seconds=0.0)
-    look(lanes, clock)
-    assert lanes.due_for_probe() == ["m"]
-    submit_jobs(database, 1)
-    return lanes.begin_probe("m", dispatch.claim_probe(database, "m", worker_id="wrk_" + "0" * 32, lease_seconds=60.0))[
-        0
-    ]
-
-
-def test_the_probe_alone_may_make_one_call(lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob) -> None:
-    meet(lanes, job, KEY)
-    assert lanes.due_for_probe() == []
-    probe = begin_probe(lanes, database, clock)
-    assert lanes.due_for_probe() == []
-    assert lanes.blocking(job) is not None
-    assert lanes.blocking(probe) is None
-    assert lanes.begin_call(probe) is None
-    assert lanes.begin_call(probe) is not None
-    assert lanes.blocking(probe) is not None
-
-
-def test_an_answer_to_the_probe_opens_the_lane(lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob) -> None:
-    meet(lanes, job, KEY)
-    probe = begin_probe(lanes, database, clock)
-    lanes.open(probe)
-    assert lanes.blocking(job) is None
-    assert reports.paused_lanes(database) == []
-
-
-def test_a_probe_that_meets_another_wall_tells_the_news(
-    lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob
-) -> None:
-    meet(lanes, job, KEY)
-    probe = begin_probe(lanes, database, clock)
-    meet(lanes, probe, quota(30.0))
-    (lane,) = reports.paused_lanes(database)
-    assert (lane.code, lane.reason) == ("gemini_quota", "wait")
-    clock.now += 30.1
-    assert lanes.blocking(job) is None
-
-
-def test_a_probe_that_comes_to_no_call_leaves_it_to_another_job(
-    lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob
-) -> None:
-    meet(lanes, job, KEY)
-    probe = begin_probe(lanes, database, clock)
-    lanes.end_probe(job)  # another job's end changes nothing
-    assert lanes.blocking(probe) is None
-    lanes.end_probe(probe)
-    assert lanes.blocking(probe) is not None
-    look(lanes, clock)
-    with database.read() as connection:
-        wait = connection.exec_driver_sql(
-            "SELECT (julianday(probe_at) - julianday('now')) * 86400 FROM lane"
-        ).scalar_one()
-    assert 5.0 < wait < 10.1
-
-
-def test_a_worker_without_a_job_for_the_probe_does_not_ask_all_the_time(
-    lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob
-) -> None:
-    meet(lanes, job, KEY)
-    stored.probe_in(database, "m", seconds=0.0)
-    look(lanes, clock)
-    assert lanes.begin_probe("m", []) == []
-    look(lanes, clock)
-    assert lanes.due_for_probe() == []
-    clock.now += NO_JOB_SECONDS
-    look(lanes, clock)
-    assert lanes.due_for_probe() == ["m"]
 
 
 def test_a_lane_s_own_limits_stand_in_place_of_the_settings(lanes: Lanes, database: Database, clock: Clock) -> None:
