@@ -7,7 +7,7 @@ other: workers neither shorten it nor open the lane.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select, update
 
 from models.base import db_after, db_now, db_seconds_until
 from models.database import Database, again_after_conflict
@@ -104,11 +104,11 @@ def pause(
     values = _pause(code=code, reason=reason, seconds=seconds, may_fall_back=may_fall_back)
     first = {"refusals": 1, "refusals_since": db_now()} if is_unnamed else {}
     by_hand = and_(is_paused_now(), Lane.code.is_(None))
-    yields = ~by_hand if is_probe else ~and_(is_paused_now(), _lasts_longer(seconds))
+    stays = by_hand if is_probe else or_(by_hand, and_(is_paused_now(), _lasts_longer(seconds)))
     with database.write() as connection:
         fresh = insert_into(database.dialect, Lane).values(name=name, **values, **first)
         put = fresh.on_conflict_do_update(
-            index_elements=["name"], set_=values | (_one_more() if is_unnamed else {}), where=and_(~by_hand, yields)
+            index_elements=["name"], set_=values | (_one_more() if is_unnamed else {}), where=~stays
         )
         refusals = connection.execute(put.returning(Lane.refusals)).scalar()
     return (refusals or 0) if is_unnamed else 0
@@ -128,7 +128,7 @@ def _pause(*, code: FailureCode | None, reason: str, seconds: float | None, may_
 
 def _lasts_longer(seconds: float | None) -> ColumnElement[bool]:
     if seconds is None:
-        return and_(Lane.code.is_(None), Lane.paused_until.is_(None))
+        return false()
     return or_(Lane.paused_until.is_(None), Lane.paused_until > db_after(literal(seconds)))
 
 

@@ -84,10 +84,12 @@ def test_a_probe_opens_the_lane_for_everybody(database: Database) -> None:
     assert len(dispatch.announce(database, limit=9)) == 2
 
 
-def test_a_person_s_pause_stands_above_every_other(database: Database) -> None:
+@pytest.mark.parametrize("seconds", [None, 60.0])
+def test_a_person_s_pause_stands_above_every_other(database: Database, seconds: float | None) -> None:
     stop(database)
-    lanes.pause_by_hand(database, "m", reason="the bill is looked at", seconds=None)
+    lanes.pause_by_hand(database, "m", reason="the bill is looked at", seconds=seconds)
     stop(database)
+    stop(database, seconds=3_600.0)
     stop(database, is_probe=True)
     assert (standing(database).code, standing(database).reason) == (None, "the bill is looked at")
     assert lanes.resume(database, "m")
