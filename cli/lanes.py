@@ -84,7 +84,7 @@ def _until(shape: dict[str, Any]) -> str:
     if shape["state"] == "open":
         return ""
     if shape["state"] == "stopped":
-        return f"somebody acts; tried {shape['probe_at']}"
+        return f"somebody acts; next try {shape['probe_at']}"
     return str(shape["paused_until"] or "it is resumed")
 
 

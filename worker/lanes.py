@@ -32,7 +32,7 @@ LOOK_AGAIN_SECONDS = 5.0
 """The longest wait of a job in hand that meets a paused lane."""
 UNDECIDED_SECONDS = 10.0
 """After a probe that came to no call, another job may try so soon."""
-NO_JOB_SECONDS = 5.0
+NO_JOB_SECONDS = 2.0
 """So long a worker that had no job for a probe does not look for one."""
 _CODES = frozenset(map(str, FailureCode))
 

@@ -56,7 +56,7 @@ def test_a_stopped_lane_says_that_somebody_has_to_act_and_when_it_is_tried(
     database.close()
     assert shown(capsys)[MODEL]["state"] == "stopped"
     list_lanes()
-    assert "stopped\tsomebody acts; tried 20" in capsys.readouterr().out
+    assert "stopped\tsomebody acts; next try 20" in capsys.readouterr().out
 
 
 def test_limits_of_a_lane_stand_in_place_of_the_settings(

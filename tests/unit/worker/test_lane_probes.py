@@ -76,8 +76,6 @@ def test_a_worker_without_a_job_for_the_probe_does_not_ask_all_the_time(
     stored.probe_in(database, "m", seconds=0.0)
     look(lanes, clock)
     assert lanes.begin_probe("m", []) == []
-    look(lanes, clock)
     assert lanes.due_for_probe() == []
     clock.now += NO_JOB_SECONDS
-    look(lanes, clock)
     assert lanes.due_for_probe() == ["m"]
