@@ -3,13 +3,17 @@
 Sound is counted by the second; a caption, what is thought, and the words of the prompt by the call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, quantiles
+from typing import TypeVar
 
 from gemini.abilities import audio_ability
+from models.database import Database
 from models.store.past import PastCall, past_calls
 from worker.settings import Settings
+
+Read = TypeVar("Read")
 
 LATEST = 500
 LEAST = 10
@@ -63,25 +67,41 @@ def habits(settings: Settings, *, model: str) -> dict[str, Habit]:
     }
 
 
+def paced_by_lane(settings: Settings, *, model: str) -> Settings:
+    """The settings, with the limits that the model's lane has of its own in place of theirs."""
+    from models.store.lanes import LIMITS, standings
+
+    found = [row for row in _read(settings, standings) or () if row.name == model]
+    own = {
+        name: getattr(row, limit) for row in found for name, limit in zip(("rpm", "tpm", "rpd"), LIMITS, strict=True)
+    }
+    return settings.model_copy(update={name: limit for name, limit in own.items() if limit is not None})
+
+
 def _past(settings: Settings, model: str) -> dict[str, list[PastCall]]:
+    def read(database: Database) -> dict[str, list[PastCall]]:
+        return {kind: past_calls(database, kind=kind, model=model, limit=LATEST) for kind in ASSUMED}
+
+    return _read(settings, read) or {kind: [] for kind in ASSUMED}
+
+
+def _read(settings: Settings, read: Callable[[Database], Read]) -> Read | None:
+    """What can be read from the database, if there is one that answers and has our tables."""
     import migrations
     from models.database import DatabaseUnavailableError, DatabaseUrlError, open_database, sqlite_path
 
-    nothing: dict[str, list[PastCall]] = {kind: [] for kind in ASSUMED}
     try:
         url = settings.resolved_database_url()
         path = sqlite_path(url)
         if path is not None and not path.exists():
-            return nothing
+            return None
         database = open_database(url, pool_size=1)
         try:
-            if migrations.stored_revision(database) != migrations.newest_revision():
-                return nothing
-            return {kind: past_calls(database, kind=kind, model=model, limit=LATEST) for kind in ASSUMED}
+            return read(database) if migrations.stored_revision(database) == migrations.newest_revision() else None
         finally:
             database.close()
     except (DatabaseUnavailableError, DatabaseUrlError):
-        return nothing
+        return None
 
 
 def _habit(calls: Sequence[PastCall], *, per_second: float | None) -> Habit | None:
