@@ -14,7 +14,7 @@ from cli.options import options_of
 from cli.past import read_known
 from media.source import open_local
 from models.failures import FailureError
-from models.store.answers import Key, find_answered
+from models.store.answers import find_answered
 from tasks.base import hash_question, read_options
 from tasks.registry import find_kind
 from worker.settings import Settings
@@ -42,8 +42,7 @@ def to_ask(
     with ThreadPoolExecutor(READERS) as readers:
         hashes = list(readers.map(asked, media))
     wanted = sorted({(owner, question_hash) for question_hash in hashes if question_hash is not None})
-    nothing: set[Key] = set()
-    found = read_known(settings, partial(find_answered, questions=wanted), otherwise=nothing)
+    found = read_known(settings, partial(find_answered, questions=wanted)) or ()
     answered = {question_hash for _, question_hash in found}
     open_files = [(one, file) for one, file in zip(hashes, media, strict=True) if one not in answered]
     first = {one or file.path: file for one, file in reversed(open_files)}

@@ -18,7 +18,7 @@ from typing import Any
 from cli.answered import ToAsk
 from cli.files import MediaFile
 from cli.pace import Pace, least_time, passed_caps
-from cli.past import Habit, habits
+from cli.past import Habit, habits, paced_by_lane
 from cli.progress import clock_words
 from gemini.abilities import Detail, audio_ability, picture_ability
 from gemini.price_files import load_prices
@@ -113,7 +113,7 @@ def estimate(
         expected=expected,
         high=high,
         answers={kind: habit[kind].answers for kind in by_kind},
-        pace=least_time(calls, expected.input_tokens, settings),
+        pace=least_time(calls, expected.input_tokens, paced_by_lane(settings, model=model)),
         model=model,
         tier=tier,
         answered=asked.answered,

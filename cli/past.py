@@ -6,16 +6,14 @@ Sound is counted by the second; a caption, what is thought, and the words of the
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, quantiles
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from gemini.abilities import audio_ability
+from models.database import Database
 from models.store.past import PastCall, past_calls
 from worker.settings import Settings
 
-if TYPE_CHECKING:
-    from models.database import Database
-
-Known = TypeVar("Known")
+Read = TypeVar("Read")
 
 LATEST = 500
 LEAST = 10
@@ -69,15 +67,26 @@ def habits(settings: Settings, *, model: str) -> dict[str, Habit]:
     }
 
 
+def paced_by_lane(settings: Settings, *, model: str) -> Settings:
+    """The settings, with the limits that the model's lane has of its own in place of theirs."""
+    from models.store.lanes import LIMITS, standings
+
+    found = [row for row in read_known(settings, standings) or () if row.name == model]
+    own = {
+        name: getattr(row, limit) for row in found for name, limit in zip(("rpm", "tpm", "rpd"), LIMITS, strict=True)
+    }
+    return settings.model_copy(update={name: limit for name, limit in own.items() if limit is not None})
+
+
 def _past(settings: Settings, model: str) -> dict[str, list[PastCall]]:
-    def read(database: "Database") -> dict[str, list[PastCall]]:
+    def read(database: Database) -> dict[str, list[PastCall]]:
         return {kind: past_calls(database, kind=kind, model=model, limit=LATEST) for kind in ASSUMED}
 
-    return read_known(settings, read, otherwise={kind: [] for kind in ASSUMED})
+    return read_known(settings, read) or {kind: [] for kind in ASSUMED}
 
 
-def read_known(settings: Settings, read: Callable[["Database"], Known], *, otherwise: Known) -> Known:
-    """What `read` finds in the database, if there is one that answers and is up to date; none is ever made."""
+def read_known(settings: Settings, read: Callable[[Database], Read]) -> Read | None:
+    """What can be read from the database, if there is one that answers and has our tables; none is ever made."""
     import migrations
     from models.database import DatabaseUnavailableError, DatabaseUrlError, open_database, sqlite_path
 
@@ -85,15 +94,14 @@ def read_known(settings: Settings, read: Callable[["Database"], Known], *, other
         url = settings.resolved_database_url()
         path = sqlite_path(url)
         if path is not None and not path.exists():
-            return otherwise
+            return None
         database = open_database(url, pool_size=1)
         try:
-            is_ready = migrations.stored_revision(database) == migrations.newest_revision()
-            return read(database) if is_ready else otherwise
+            return read(database) if migrations.stored_revision(database) == migrations.newest_revision() else None
         finally:
             database.close()
     except (DatabaseUnavailableError, DatabaseUrlError):
-        return otherwise
+        return None
 
 
 def _habit(calls: Sequence[PastCall], *, per_second: float | None) -> Habit | None:

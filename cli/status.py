@@ -133,6 +133,7 @@ def status_lines(shape: dict[str, Any]) -> list[str]:
     lines += [
         f"paused   {lane['name']}: {lane['reason'] or lane['code']}"
         + (f" (until {lane['paused_until']})" if lane["paused_until"] else "")
+        + (f"; its jobs are asked with {lane['fallback_model']} meanwhile" if lane["fallback_model"] else "")
         for lane in shape["paused_lanes"]
     ]
     return lines + [f"batch    {b['id']}  {b['created_at']}  {b['name'] or ''}" for b in shape["latest_batches"]]

@@ -1,7 +1,8 @@
 """Waiting until a batch is done: looks a few times a second, shows where it stands, and knows when waiting is no use.
 
-A wrong key or a missing model stops the waiting: nothing of the lane can go on before somebody mends it. Spent quota
-does not: it comes back by itself. A budget that is spent ends the waiting once nothing of the batch is in flight.
+A wrong key, a missing model or an account that stands still stops the waiting: nothing of the lane can go on before somebody
+mends it. Spent quota does not: it comes back by itself. A budget that is spent ends the waiting once nothing of the batch is
+in flight.
 """
 
 import time
@@ -26,7 +27,8 @@ LOOK_SECONDS = 0.25
 """Least time between two looks."""
 COST_OF_LOOKING = 20
 """Looking takes at most this fraction of the time: a batch of a million is counted less often."""
-HOPELESS = frozenset({FailureCode.GEMINI_AUTH, FailureCode.GEMINI_MODEL_NOT_FOUND})
+HOPELESS = frozenset({FailureCode.GEMINI_AUTH, FailureCode.GEMINI_MODEL_NOT_FOUND, FailureCode.GEMINI_QUOTA})
+"""Of a lane that no time opens."""
 FAILED = (JobState.FAILED, JobState.PARTIAL)
 MOST_IN_HAND = 1_000
 
@@ -49,6 +51,8 @@ class Watch:
     owner: str = "default"
     baseline: Totals
     """The batch before the work began: what it had cost by then."""
+    paused_before: datetime | None = None
+    """When the lane was paused that is paused already: whoever works here tries it first."""
 
 
 def wait_for(
@@ -86,11 +90,22 @@ def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
     totals = reports.totals(database, JobFilter(batch_id=watch.batch_id))
     if totals.done == totals.total:
         return Ended(code=Exit.OK)
-    paused = [lane for lane in reports.paused_lanes(database) if lane.name == watch.lane]
+    paused = _paused(reports.paused_lanes(database), watch.lane)
     shown.show(_standing(database, watch, totals, paused))
-    if paused and paused[0].code in HOPELESS:
-        return Ended(code=Exit.NOT_ALLOWED, words=paused[0].reason or str(paused[0].code))
+    if paused and _is_hopeless(paused, watch):
+        return Ended(code=Exit.NOT_ALLOWED, words=paused.reason or str(paused.code))
     return _spent(database, watch, totals)
+
+
+def _paused(paused: Sequence[LaneView], name: str) -> LaneView | None:
+    """What holds the lane's jobs up: its pause, or that of the fallback that they are asked with; None where they go on."""
+    by_name = {lane.name: lane for lane in paused}
+    lane = by_name.get(name)
+    return by_name.get(lane.fallback_model) if lane and lane.fallback_model else lane
+
+
+def _is_hopeless(lane: LaneView, watch: Watch) -> bool:
+    return lane.code in HOPELESS and lane.paused_until is None and lane.changed_at != watch.paused_before
 
 
 def _spent(database: Database, watch: Watch, totals: Totals) -> Ended | None:
@@ -106,7 +121,7 @@ def _spent(database: Database, watch: Watch, totals: Totals) -> Ended | None:
     return None if words is None else Ended(code=Exit.SOME_FAILED, words=words)
 
 
-def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence[LaneView]) -> Standing:
+def _standing(database: Database, watch: Watch, totals: Totals, paused: LaneView | None) -> Standing:
     begun = _recordings_in_hand(database, watch.batch_id) if watch.has_recordings else []
     heard = [view for view in begun if view.progress_seconds_total]
     return Standing(
@@ -119,7 +134,7 @@ def _standing(database: Database, watch: Watch, totals: Totals, paused: Sequence
         sound=(sum(v.progress_seconds_done or 0.0 for v in heard), sum(v.progress_seconds_total or 0.0 for v in heard))
         if heard
         else None,
-        note=_pause_words(paused[0]) if paused else "",
+        note=_pause_words(paused) if paused else "",
     )
 
 

@@ -5,6 +5,8 @@ command goes on where this one stopped.
 """
 
 import time
+from dataclasses import replace
+from datetime import datetime
 
 from cli.console import say
 from cli.exits import Exit
@@ -12,7 +14,7 @@ from cli.progress import display
 from cli.signals import Stop
 from cli.waiting import Ended, Watch, wait_for
 from models.database import Database
-from models.store.reports import list_workers
+from models.store.reports import list_workers, paused_lanes
 from worker.bootstrap import Role, Worker, start_worker
 from worker.dispatch import announcing_by, publish
 from worker.logs import set_up_logs
@@ -37,6 +39,7 @@ def work_off(
             with display() as shown:
                 return wait_for(database, watch, stop=stop, shown=shown, timeout_seconds=timeout_seconds)
         set_up_logs(quiet_log_level(loaded))
+        watch = replace(watch, paused_before=_paused_at(database, watch.lane))
         worker = start_worker(loaded, database, Role(batch_id=watch.batch_id))
         ended = Ended(code=Exit.UNEXPECTED)
         try:
@@ -46,6 +49,10 @@ def work_off(
         finally:
             _leave(worker, stop, grace_seconds=0.0 if ended.code is Exit.OK else loaded.settings.grace_seconds)
         return ended
+
+
+def _paused_at(database: Database, name: str) -> datetime | None:
+    return next((lane.changed_at for lane in paused_lanes(database) if lane.name == name), None)
 
 
 def announce(settings: Settings, database: Database) -> bool:

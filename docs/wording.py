@@ -72,15 +72,15 @@ FAILURES: Mapping[FailureCode, tuple[str, str]] = {
     ),
     FailureCode.GEMINI_AUTH: (
         "The key, the project, its billing or its region is refused. The lane pauses; no job fails.",
-        "Set the right key and start the workers anew: they open the lane. It is also tried again every five minutes.",
+        "Set the right key; one call every five minutes finds out, and so does a worker that is started. See `lanes list`.",
     ),
     FailureCode.GEMINI_MODEL_NOT_FOUND: (
         "There is no such model under this address and version. The lane pauses; no job fails.",
-        "Correct the model's name; cancel the jobs that name the wrong one. The lane is tried again every five minutes.",
+        "Correct the model's name; cancel the jobs that name the wrong one. One call every five minutes tries the lane.",
     ),
     FailureCode.GEMINI_QUOTA: (
-        "The quota is used up (HTTP 429). The lane pauses for as long as Gemini says; no attempt is spent.",
-        "Wait; or ask Google for more, or lower `MEDIASCRIBE_CONCURRENCY`.",
+        "A quota, the day's requests, credits or a spend limit is used up. The lane pauses; no attempt is spent.",
+        "See `lanes list`, which says what is used up and until when. Limits as your tier has them (`lanes set`) avoid it.",
     ),
     FailureCode.GEMINI_UNAVAILABLE: ("Gemini or the way to it is down or overloaded.", _ITSELF),
     FailureCode.GEMINI_TIMEOUT: (

@@ -8,12 +8,12 @@ What a failure asks of the worker:
 
 - Nature throttled: the lane pauses, so that ten million jobs wait and none fails; until `retry_after_seconds` have
   passed, or without a time for some minutes, after which the next call tries again.
-- `pauses_lane`: no wait alone will mend it: the day's quota is used up, or a person has to put something right (key,
-  billing, model, account).
+- `pauses_lane`: no short wait will mend it: the day's quota is used up, or a person has to put something right (key,
+  billing, model, account); then there is no `retry_after_seconds`.
 - Nature transient with `retry_after_seconds`: this call may be asked again then.
 
-`detail` holds what Gemini said, for machines: http_status, status, reasons, quota_ids, quota_scope, finish_reason,
-block_reason, request_id. Keys and tokens never appear, neither there nor in words.
+`detail` holds what Gemini said, for machines: http_status, status, reasons, quota_ids, quota_values, quota_scope,
+finish_reason, block_reason, request_id. Keys and tokens never appear, neither there nor in words.
 
 Source: https://ai.google.dev/gemini-api/docs/troubleshooting and reports of users.
 """
@@ -165,14 +165,44 @@ def failure_of_error(error: ErrorReply, *, model: str, now: datetime, secrets: I
     return replace(reason, detail=_facts(error, secrets))
 
 
+QUOTA_WORDS: Mapping[QuotaScope, tuple[str, str]] = {
+    QuotaScope.CLOSED: (
+        "Google does not serve {model} to this project (billing, credits or plan)",
+        "Put the project's billing or plan right in Google AI Studio. The lane tries again by itself.",
+    ),
+    QuotaScope.SPEND_CAP: (
+        "The project has reached its monthly spending cap",
+        "Raise the cap in Google AI Studio, or wait for the next month. The lane tries again by itself.",
+    ),
+    QuotaScope.DAY: (
+        "The day's quota of {model} is used up",
+        "It begins anew at midnight in California; a higher tier, or another model, helps at once.",
+    ),
+    QuotaScope.SPEND: (
+        "The project may not spend more in ten minutes",
+        "{model} is asked again in {wait:.0f} s. A higher tier helps, or a lower limit of requests.",
+    ),
+    QuotaScope.MINUTE: (
+        "The quota of a minute of {model} is used up",
+        "It is asked again in {wait:.0f} s. Limits as your tier has them (`mediascribe lanes set`) avoid it.",
+    ),
+    QuotaScope.UNNAMED: (
+        "Google refuses {model} for the moment and does not say which limit is met",
+        "It is asked again in {wait:.0f} s.",
+    ),
+}
+"""For each scope what happened, and what comes of it or is to be done."""
+
+
 def _quota_failure(error: ErrorReply, model: str, now: datetime, secrets: Iterable[str]) -> Failure:
     scope = quota_scope(error)
     wait = quota_wait_seconds(error, now)
+    what, advice = (words.format(model=model, wait=wait or 0.0) for words in QUOTA_WORDS[scope])
     reason = failure(
         FailureCode.GEMINI_QUOTA,
-        f"The quota of {model} is used up ({scope}): {_said(error, secrets)} It is asked again in {wait:.0f} s.",
+        f"{what}: {_said(error, secrets)} {advice}",
         retry_after_seconds=wait,
-        pauses_lane=scope is QuotaScope.DAY,
+        pauses_lane=scope in {QuotaScope.CLOSED, QuotaScope.SPEND_CAP, QuotaScope.DAY},
     )
     return replace(reason, detail={"quota_scope": str(scope), **_facts(error, secrets)})
 
@@ -252,6 +282,8 @@ def _facts(error: ErrorReply, secrets: Iterable[str]) -> dict[str, object]:
     facts: dict[str, object] = {"http_status": error.http_status}
     named = {"status": error.status, "request_id": error.request_id}
     facts.update({key: one_line(value, secrets) for key, value in named.items() if value})
-    listed = {"reasons": error.reasons, "quota_ids": error.quota_ids}
-    facts.update({key: [one_line(value, secrets) for value in values[:20]] for key, values in listed.items() if values})
+    listed = {"reasons": error.reasons, "quota_ids": error.quota_ids, "quota_values": error.quota_values}
+    facts.update(
+        {key: [one_line(value, secrets) for value in values[:20]] for key, values in listed.items() if any(values)}
+    )
     return facts

@@ -53,6 +53,8 @@ class ErrorReply:
     reasons: tuple[str, ...] = ()
     """`ErrorInfo.reason`, `API_KEY_INVALID`."""
     quota_ids: tuple[str, ...] = ()
+    quota_values: tuple[str, ...] = ()
+    """The limit of each of these quotas; empty where it is not said."""
     retry_delay: str | None = None
     """`RetryInfo.retryDelay` as sent, `34.07s`."""
     retry_after: str | None = None
@@ -98,6 +100,7 @@ def read_error(http_status: int, body: str | bytes, headers: Mapping[str, str]) 
         decoded = decoded[0]
     error = _object(_object(decoded).get("error"))
     details = tuple(_objects(error.get("details")))
+    quotas = [quota for detail in details for quota in _quotas(detail)]
     plain = body if isinstance(body, str) else body.decode("utf-8", "replace")
     return ErrorReply(
         http_status=http_status,
@@ -105,7 +108,8 @@ def read_error(http_status: int, body: str | bytes, headers: Mapping[str, str]) 
         status=_text(error.get("status")),
         message=(_text(error.get("message")) or "") if error else plain,
         reasons=tuple(_texts(details, "ErrorInfo", "reason")),
-        quota_ids=tuple(quota_id for detail in details for quota_id in _quota_ids(detail)),
+        quota_ids=tuple(quota_id for quota_id, _ in quotas),
+        quota_values=tuple(limit for _, limit in quotas),
         retry_delay=next(_texts(details, "RetryInfo", "retryDelay"), None),
         retry_after=headers.get("retry-after"),
         request_id=next(_texts(details, "RequestInfo", "requestId"), None) or headers.get("x-request-id"),
@@ -198,10 +202,13 @@ def _texts(details: tuple[Json, ...], type_name: str, key: str) -> Iterator[str]
             yield text
 
 
-def _quota_ids(detail: Json) -> Iterator[str]:
+def _quotas(detail: Json) -> Iterator[tuple[str, str]]:
+    """Name and limit of each quota of a `QuotaFailure`; an int64 comes as text or as a number."""
     for violation in _objects(detail.get("violations")):
         if quota_id := _text(violation.get("quotaId")):
-            yield quota_id
+            limit = violation.get("quotaValue")
+            is_number = isinstance(limit, int) and not isinstance(limit, bool)
+            yield quota_id, (str(limit)[:_MAX_DIGITS] if is_number else _text(limit) or "")
 
 
 def _object(value: object) -> Json:

@@ -50,6 +50,7 @@ class Job(Base):
             "id",
             where=f"state = 'queued' AND losses >= {LOSSES_IN_COMPANY}",
         ),
+        _partial_index("ix_job_lane", "lane", where="state = 'queued'"),
         _partial_index("ix_job_waiting", "due_at", where="state = 'waiting'"),
         # Without lease_until, so that a heartbeat touches no index; the running jobs are few.
         _partial_index("ix_job_running", "lease_owner", where="state = 'running'"),
@@ -79,6 +80,8 @@ class Job(Base):
     """The Gemini model that is asked."""
     lane: Mapped[str] = mapped_column(String(250))
     """Model and service tier: what shares a quota and can pause."""
+    asked_model: Mapped[str | None] = mapped_column(String(200))
+    """The fallback that the latest claim asks in place of `model`, and in its lane; empty: `model` itself."""
     client_ref: Mapped[str | None] = mapped_column(String(200))
     metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", Json)
     idempotency_key: Mapped[str | None] = mapped_column(String(250))

@@ -24,7 +24,11 @@ class ClaimedJob:
     source: str
     options: Mapping[str, Any]
     model: str
+    """That is asked: the job's own, or the fallback of its lane."""
     lane: str
+    """That it is asked in."""
+    own_model: str
+    """That it was submitted for."""
     attempts: int
     """Counted attempts, this one included."""
     max_attempts: int

@@ -5,9 +5,10 @@ from models.base import Base
 from models.batch import Batch, Turn
 from models.budget import Budget, Hold
 from models.job import Job, Result
+from models.lane import Lane
 from models.question import Question
 from models.spending import Spending
-from models.worker import Lane, Worker
+from models.worker import Worker
 
 __all__ = [
     "Answer",

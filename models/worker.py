@@ -1,8 +1,8 @@
-"""Workers and lanes: who is alive, and what may be asked at the moment."""
+"""Workers: who is alive."""
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, TypedId, UtcTime
@@ -28,17 +28,3 @@ class Worker(Base):
     started_at: Mapped[datetime] = mapped_column(UtcTime)
     beat_at: Mapped[datetime] = mapped_column(UtcTime)
     stopped_at: Mapped[datetime | None] = mapped_column(UtcTime)
-
-
-class Lane(Base):
-    """One (model, service tier) that was paused at least once; a lane without a row is open."""
-
-    __tablename__ = "lane"
-
-    name: Mapped[str] = mapped_column(String(250), primary_key=True)
-    paused: Mapped[bool]
-    code: Mapped[str | None] = mapped_column(String(50))
-    reason: Mapped[str | None] = mapped_column(Text)
-    paused_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When it opens by itself; empty: when somebody opens it."""
-    changed_at: Mapped[datetime] = mapped_column(UtcTime)

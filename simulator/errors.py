@@ -195,6 +195,31 @@ def _spend_limit(_model: str, _seconds: float | None) -> Reply:
     return error_reply(429, "RESOURCE_EXHAUSTED", message)
 
 
+def _rolling_spend(_model: str, _seconds: float | None) -> Reply:
+    return error_reply(429, "RESOURCE_EXHAUSTED", "Your project has exceeded its spending limit over 10 minutes.")
+
+
+def _no_credits(_model: str, _seconds: float | None) -> Reply:
+    message = "Your prepayment credits are depleted. Please go to AI Studio to manage your project and billing."
+    return error_reply(429, "RESOURCE_EXHAUSTED", message)
+
+
+def _not_in_plan(model: str, _seconds: float | None) -> Reply:
+    """A model that the free tier does not have: a limit of nothing, which proto-JSON leaves out, and a useless wait."""
+    metric, quota_id = QuotaName.REQUESTS_PER_DAY.value
+    message = (
+        "You exceeded your current quota, please check your plan and billing details. "
+        f"* Quota exceeded for metric: {_API_DOMAIN}/{metric}, limit: 0, model: {model} Please retry in 42.5s."
+    )
+    violation = {"quotaMetric": f"{_API_DOMAIN}/{metric}", "quotaId": quota_id}
+    details = [
+        _help(),
+        {"@type": _RPC + "QuotaFailure", "violations": [violation]},
+        {"@type": _RPC + "RetryInfo", "retryDelay": "42.5s"},
+    ]
+    return error_reply(429, "RESOURCE_EXHAUSTED", message, details)
+
+
 def _fixed(code: int, status: str, message: str, reason: str | None = None) -> Reply:
     return error_reply(code, status, message, [_error_info(reason)] if reason else None)
 
@@ -208,6 +233,9 @@ _QUOTAS = {
     "429_help": _help_only_quota,
     "429_absurd": _absurd_quota,
     "429_spend": _spend_limit,
+    "429_rolling": _rolling_spend,
+    "429_credits": _no_credits,
+    "429_plan": _not_in_plan,
 }
 
 _FIXED: Mapping[str, Reply] = {

@@ -38,11 +38,15 @@ def begin(job: ClaimedJob) -> Work:
     """A new attempt. Raises FailureError(invalid_options).
 
     The job was valid where it was accepted. If this worker does not know its kind or an option, a newer one does: the job
-    is left for that, and spends no attempt.
+    is left for that, and spends no attempt. So is a job with an option that its lane's fallback does not have: it waits for
+    its own model.
     """
     try:
         kind = find_kind(job.kind)
-        return Work(job=job, kind=kind, options=read_options(kind, job.options))
+        options = read_options(kind, job.options)
+        if job.model != job.own_model and kind.check_model is not None:
+            kind.check_model(options, job.model)
+        return Work(job=job, kind=kind, options=options)
     except FailureError as error:
         later = replace(error.failure, nature=Nature.THROTTLED, retry_after_seconds=LEFT_FOR_OTHERS_SECONDS)
         raise FailureError(later) from error
@@ -57,7 +61,7 @@ async def carry_out(work: Work, tools: Tools) -> Outcome:
             return Outcome(is_twin=True)
         if isinstance(found, StoredResult):
             return Outcome(output=found.output, model_version=found.model_version, reused_from=found.job_id)
-        stopped = tools.lanes.blocking(work.lane(tools.settings))
+        stopped = tools.lanes.blocking(work.asked(tools.settings))
         if stopped is not None:  # preparing would be for nothing
             raise FailureError(stopped)
         await prepare_and_ask(work, tools)
@@ -80,13 +84,22 @@ async def fetch(work: Work, tools: Tools) -> None:
 async def identify(work: Work, tools: Tools) -> StoredResult | Asker:
     """The stored result of the same question about the same bytes; else who asks it.
 
-    A job that is to have an answer of its own asks, whoever asks beside it, and nobody waits for it.
+    A job that is to have an answer of its own asks, whoever asks beside it, and nobody waits for it. An answer of the job's
+    own model comes first, where it is to be asked with the fallback of its lane.
     """
-    if not work.job.reuse:
-        return Asker.THIS_JOB
     job = work.job
-    asking = Asking(owner=job.owner, question_hash=work.question_hash, job_id=job.id, claim=job.claim)
-    return await tools.questions.ask(asking)
+    if not job.reuse:
+        return Asker.THIS_JOB
+    own: str | None = None
+    if job.model != job.own_model:
+        assert work.file is not None
+        own = hash_question(work.kind, work.options, model=job.own_model, media_sha256=work.file.sha256)
+    found = await tools.questions.ask(
+        Asking(owner=job.owner, question_hash=work.question_hash, job_id=job.id, claim=job.claim, preferred_hash=own)
+    )
+    if isinstance(found, StoredResult):
+        work.question_hash = found.question_hash
+    return found
 
 
 async def prepare_and_ask(work: Work, tools: Tools) -> None:
@@ -111,7 +124,7 @@ async def prepare_and_ask(work: Work, tools: Tools) -> None:
 
 
 async def _next_portion(work: Work, begin_at: Position, tools: Tools, shelf: Shelf) -> Prepared:
-    stopped = tools.why_no_call_of(work.lane(tools.settings))
+    stopped = tools.why_no_call_of(work.asked(tools.settings))
     if stopped is not None:  # it would only lie there
         raise FailureError(stopped)
     assert work.file is not None

@@ -24,10 +24,9 @@ from media.image import PictureLimits
 from media.sandbox import Sandbox, SandboxLimits
 from models.budget import EVERY_LANE, Period, Scope
 from models.database import Database, open_database
-from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record
-from models.store import admin, leases, reports
+from models.store import lanes, leases, reports
 from models.store.budgets import set_budget
 from models.tier import tier_of
 from tasks.base import MediaLimits
@@ -118,12 +117,12 @@ class Worker:
         )
         self._scratch = make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
-        self.lanes = Lanes(database)
-        self._today = Today(database, is_needed=lambda: self._settings.rpd is not None)
+        self.lanes = Lanes(database, limits=limits_of(self._settings))
+        self._today = Today(database, is_needed=self.lanes.has_daily_limit)
         self._counts = make_store(self._settings, workers=lambda: self.feeder.workers)
         self._gate_thread = None if self._settings.embedded else ThreadPoolExecutor(1, "mediascribe-quota")
         self._gate = Gate(
-            self._counts, limits=lambda _: _limits(self._settings), today=self._today.of,
+            self._counts, limits=self.lanes.limits_of, today=self._today.of,
             lease_seconds=lambda lane: self._settings.timeout_seconds(tier_of(lane)) + SLACK_SECONDS,
             executor=self._gate_thread,
         )  # fmt: skip
@@ -152,7 +151,8 @@ class Worker:
             take_back_from_dead(self._database, facts.host)
         if self._settings.budget_usd is not None:
             set_budget(self._database, Scope.LANE, EVERY_LANE, limit_usd=self._settings.budget_usd, period=Period.DAY)
-        admin.resume_lanes(self._database, code=FailureCode.GEMINI_AUTH)  # a new process may have the right key
+        lanes.probe_in(self._database, None, seconds=0.0)  # a new process may have the right key
+        self.lanes.refresh()
         self._heartbeat.start()
         self.housekeeper.start()
 
@@ -236,7 +236,8 @@ def make_store(settings: Settings, *, workers: Callable[[], int]) -> Store:
     return GuardedStore(RedisStore(url) if url.startswith(REDIS) else NoStore(), workers=workers)
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """The limits of every lane that has none of its own."""
     return Limits(requests_per_minute=settings.rpm, input_tokens_per_minute=settings.tpm, requests_per_day=settings.rpd)
 
 

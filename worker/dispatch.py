@@ -15,7 +15,7 @@ import structlog
 
 from models.database import Database
 from models.moves import ClaimedJob
-from models.store import dispatch
+from models.store import claims, dispatch
 from models.store.dispatch import Outlook
 from worker.announcing import Announcer, Announcing
 from worker.execute import Runner
@@ -133,7 +133,18 @@ class Feeder:
         Raises DatabaseUnavailableError.
         """
         self.due_in_seconds = None  # a look that fails must not leave an old answer
-        return self._take_kept() + self._announce_or_feed()
+        return self._probe() + self._take_kept() + self._announce_or_feed()
+
+    def _probe(self) -> int:
+        """Take a job of each stopped lane that may be tried."""
+        return sum(self._runner.take(partial(self._claim_probe, lane), 1) for lane in self._lanes.due_for_probe())
+
+    def _claim_probe(self, lane: str, _room: int) -> list[ClaimedJob]:
+        jobs = claims.claim_probe(
+            self._database, lane, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
+            batch_id=self._batch_id, alone=self._alone,
+        )  # fmt: skip
+        return self._lanes.begin_probe(lane, jobs)
 
     def leave(self) -> None:
         """Let others have the jobs that were kept. Raises DatabaseUnavailableError."""
@@ -191,7 +202,7 @@ class Feeder:
         """Those of crowded lanes stay kept."""
         ids = [self._kept.popleft() for _ in range(room)]
         crowded = self._gate.crowded_lanes()
-        claimed = dispatch.claim(
+        claimed = claims.claim(
             self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
             not_lanes=[*self._lanes.paused_here(), *crowded],
         )  # fmt: skip
@@ -202,7 +213,7 @@ class Feeder:
 
     def _feed(self, *, lost_after_seconds: float | None) -> int:
         taken = self._runner.take(
-            lambda room: dispatch.claim_next(
+            lambda room: claims.claim_next(
                 self._database, limit=room, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
                 batch_id=self._batch_id, announced_before_seconds=lost_after_seconds, alone=self._alone,
                 not_lanes=[*self._lanes.paused_here(), *self._gate.crowded_lanes()],

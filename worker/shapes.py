@@ -9,10 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from models.store.budgets import BudgetView
+from models.store.lane_views import LaneFacts
+from models.store.lanes import LIMITS
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
 from models.tier import tier_of
+from worker.quota.terms import Limits
 
 JsonObject = dict[str, Any]
 
@@ -125,6 +128,23 @@ def worker_shape(view: WorkerView) -> JsonObject:
 def lane_shape(view: LaneView) -> JsonObject:
     """One paused lane."""
     return _fields_of(view)
+
+
+def lane_facts_shape(facts: LaneFacts, *, limits: Limits) -> JsonObject:
+    """One lane and how it stands; `limits` are those of the settings, for what the lane has none of its own of."""
+    own = {name: getattr(facts, name) for name in LIMITS}
+    counts = {name: getattr(facts, name) for name in ("queued", "waiting", "running")}
+    left_out = {*own, *counts, "is_paused", "name"}
+    rest = {name: value for name, value in _fields_of(facts).items() if name not in left_out}
+    is_stopped = facts.is_paused and facts.paused_until is None and facts.code is not None
+    return {
+        "name": facts.name,
+        "state": "stopped" if is_stopped else "paused" if facts.is_paused else "open",
+        **rest,
+        "limits": {name: getattr(limits, name) if limit is None else limit for name, limit in own.items()},
+        "own_limits": own,
+        "jobs": counts,
+    }
 
 
 def budget_shape(view: BudgetView) -> JsonObject:

@@ -52,9 +52,13 @@ class Tools:
     shelf: Shelf
     """Room for clips on disk, for all recordings of the process."""
 
-    def why_no_call_of(self, lane: str) -> Failure | None:
-        """Why no call of this lane may begin now; None if one may."""
-        return self.why_no_call() or self.lanes.blocking(lane)
+    def why_no_call_of(self, job: ClaimedJob) -> Failure | None:
+        """Why no call about this job may begin now; None if one may."""
+        return self.why_no_call() or self.lanes.blocking(job)
+
+    def begin_call_of(self, job: ClaimedJob) -> Failure | None:
+        """The same for a call that begins now."""
+        return self.why_no_call() or self.lanes.begin_call(job)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -95,9 +99,13 @@ class Work:
         """The tier in which a call of the job is made now."""
         return tier_for(self.job, settings, held_seconds=self.held_seconds)
 
-    def lane(self, settings: Settings) -> str:
-        """The lane in which a call of the job is made now."""
-        return lane_of(self.job.model, self.tier(settings))
+    def asked(self, settings: Settings) -> ClaimedJob:
+        """The job as one of the lane in which a call of it is made now."""
+        return self.asked_in(lane_of(self.job.model, self.tier(settings)))
+
+    def asked_in(self, lane: str) -> ClaimedJob:
+        """The job as one of that lane: pauses and probes are a lane's."""
+        return self.job if lane == self.job.lane else replace(self.job, lane=lane)
 
     @property
     def clips(self) -> tuple[Clip, ...]:

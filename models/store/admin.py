@@ -1,4 +1,4 @@
-"""What people ask for: cancel, retry, purge, pause and resume lanes."""
+"""What people ask for: cancel, retry, purge."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,8 +10,6 @@ from models.database import Database, again_after_conflict
 from models.job import Job, Result
 from models.state import FINAL, MOVES, JobState, Move
 from models.store.queries import JobFilter, matching
-from models.store.rows import insert_into
-from models.worker import Lane
 
 SLICE = 1_000
 """Rows a statement when many are changed, so that no lock is held for long."""
@@ -128,20 +126,3 @@ def chosen(database: Database, wanted: JobFilter) -> list[str]:
     """The ids of all jobs that match."""
     with database.read() as connection:
         return list(connection.execute(select(Job.id).where(*matching(wanted)).order_by(Job.id)).scalars())
-
-
-def pause_lane(database: Database, name: str, *, code: str, reason: str, seconds: float | None) -> None:
-    """Let nothing more of the lane begin; for some seconds, or until somebody resumes it."""
-    until = None if seconds is None else db_after(literal(seconds))
-    values = {"paused": True, "code": code, "reason": reason, "paused_until": until, "changed_at": db_now()}
-    with database.write() as connection:
-        fresh = insert_into(database.dialect, Lane).values(name=name, **values)
-        connection.execute(fresh.on_conflict_do_update(index_elements=["name"], set_=values))
-
-
-def resume_lanes(database: Database, *, code: str | None = None) -> list[str]:
-    """Open paused lanes, or only those that were paused for one code; their names."""
-    paused = [Lane.paused] if code is None else [Lane.paused, Lane.code == code]
-    with database.write() as connection:
-        opened = update(Lane).where(*paused).values(paused=False, paused_until=None, changed_at=db_now())
-        return list(connection.execute(opened.returning(Lane.name)).scalars())

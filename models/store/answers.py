@@ -27,6 +27,7 @@ class StoredResult:
     """The result of an earlier job that asked the same of the same bytes."""
 
     job_id: str
+    question_hash: str
     model_version: str | None
     output: Mapping[str, Any]
 
@@ -66,7 +67,9 @@ def results_of(connection: Connection, questions: Sequence[Key]) -> dict[Key, St
     stored = select(Job.id, Job.model_version, Result.output).join(Result, Result.job_id == Job.id)
     found = connection.execute(stored.where(Job.id.in_(answered)))
     return {
-        answered[row.id]: StoredResult(job_id=row.id, model_version=row.model_version, output=row.output)
+        answered[row.id]: StoredResult(
+            job_id=row.id, question_hash=answered[row.id][1], model_version=row.model_version, output=row.output
+        )
         for row in found
     }
 

@@ -28,10 +28,10 @@ from models.budget import EVERY_LANE, Budget, Hold, Period, Scope
 from models.database import Database, again_after_conflict
 from models.failures import FailureCode, FailureError, failure
 from models.job import Job
+from models.lane import Lane
 from models.spending import Spending
 from models.store.rows import insert_into
 from models.store.spending import today
-from models.worker import Lane
 
 LEAST_USD, MOST_USD = Decimal("0.000001"), Decimal(1_000_000_000)
 

@@ -94,6 +94,8 @@ class Asking:
     question_hash: str
     job_id: str
     claim: int
+    preferred_hash: str | None = None
+    """A question whose stored result, if there is one, is taken before that of this one."""
 
     @property
     def key(self) -> Key:
@@ -124,17 +126,17 @@ def ask(database: Database, asking: Sequence[Asking]) -> list[StoredResult | Ask
     taken: who held one until just now has stored its result by then. Uses the primary keys and ix_job_answered.
     """
     first = {one.key: one for one in reversed(asking)}
-    rows = [_row(one) for one in first.values()]
+    preferred = {(one.owner, one.preferred_hash) for one in asking if one.preferred_hash}
     with database.write_unsynced() as connection:
-        taken = {tuple(row) for row in _ASKED.run(connection, _take(database.dialect), rows)}
-        found = results_of(connection, list(first))
-        if in_vain := [row for row in rows if (row["owner"], row["question_hash"]) in taken & found.keys()]:
-            _ASKED.run(connection, _delete(database.dialect), in_vain)
-    return [found.get(one.key) or _asker(is_first=first[one.key] is one and one.key in taken) for one in asking]
-
-
-def _asker(*, is_first: bool) -> Asker:
-    return Asker.THIS_JOB if is_first else Asker.A_TWIN
+        asked = [_row(one) for one in first.values()]
+        taken = {tuple(row) for row in _ASKED.run(connection, _take(database.dialect), asked)}
+        found = results_of(connection, [*{*first, *preferred}])
+        known = [found.get((one.owner, one.preferred_hash or "")) or found.get(one.key) for one in asking]
+        mine = [first[one.key] is one and one.key in taken for one in asking]
+        in_vain = [_row(one) for one, result, is_mine in zip(asking, known, mine, strict=True) if result and is_mine]
+        _ASKED.run(connection, _delete(database.dialect), in_vain)
+    askers = (Asker.THIS_JOB if is_mine else Asker.A_TWIN for is_mine in mine)
+    return [result or asker for result, asker in zip(known, askers, strict=True)]
 
 
 def end_questions(connection: Connection, dialect: str, ended: Sequence[Ended]) -> None:

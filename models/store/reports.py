@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import String, cast, func, literal, or_, select
+from sqlalchemy import String, case, cast, func, literal, select
 
 from models.attempt import Attempt, Call
 from models.base import db_after, db_now
 from models.batch import Batch
 from models.database import Database
 from models.job import Job
+from models.lane import Lane
 from models.state import FINAL, LIVE, JobState
+from models.store.lanes import is_paused_now
 from models.store.queries import JobFilter, matching
-from models.worker import Lane, Worker
+from models.worker import Worker
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +119,8 @@ class LaneView:
     reason: str | None
     paused_until: datetime | None
     changed_at: datetime
+    fallback_model: str | None
+    """What its jobs are asked with meanwhile; empty: they wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,10 +231,10 @@ def list_workers(database: Database, *, alive_seconds: float) -> list[WorkerView
 
 def paused_lanes(database: Database) -> list[LaneView]:
     """The lanes that are paused now."""
-    now_paused = (Lane.paused, or_(Lane.paused_until.is_(None), Lane.paused_until > db_now()))
-    columns = [getattr(Lane, name) for name in LaneView.__slots__]
+    columns = [getattr(Lane, name) for name in LaneView.__slots__ if name != "fallback_model"]
+    meanwhile = case((Lane.may_fall_back.is_(True), Lane.fallback_model)).label("fallback_model")
     with database.read() as connection:
-        rows = connection.execute(select(*columns).where(*now_paused).order_by(Lane.name)).all()
+        rows = connection.execute(select(*columns, meanwhile).where(is_paused_now()).order_by(Lane.name)).all()
     return [LaneView(**row._mapping) for row in rows]  # noqa: SLF001
 
 

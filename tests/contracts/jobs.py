@@ -8,7 +8,7 @@ from models.database import Database
 from models.failures import Failure, FailureCode, failure
 from models.ids import new_id
 from models.moves import CallRecord, ClaimedJob
-from models.store import dispatch, leases
+from models.store import claims, leases
 from models.store.submit import NewBatch, NewJob, Submission, submit
 
 LEASE_SECONDS = 60.0
@@ -37,7 +37,7 @@ def claim(
     database: Database, ids: Sequence[str], *, worker_id: str | None = None, lease_seconds: float = LEASE_SECONDS
 ) -> list[ClaimedJob]:
     """Claim these jobs for a worker."""
-    return dispatch.claim(database, ids, worker_id=worker_id or new_id("wrk"), lease_seconds=lease_seconds)
+    return claims.claim(database, ids, worker_id=worker_id or new_id("wrk"), lease_seconds=lease_seconds)
 
 
 def claim_one(database: Database, **changes: Any) -> ClaimedJob:

@@ -11,12 +11,12 @@ from sqlalchemy import update
 
 from models.budget import Budget, Period, Scope
 from models.database import Database
-from models.failures import FailureError
+from models.failures import FailureCode, FailureError
 from models.ids import new_id
 from models.moves import ClaimedJob
 from models.pacific import end_of_day, pacific_day
 from models.state import JobState
-from models.store import admin, dispatch, leases, reports
+from models.store import admin, claims, dispatch, lanes, leases, reports
 from models.store.budgets import BudgetView, Target, list_budgets, set_budget, under_budget
 from models.store.holds import presume_lost, release, reserve
 from models.store.queries import JobFilter
@@ -108,8 +108,8 @@ def test_jobs_of_a_spent_budget_are_held_back_and_others_go_on(database: Databas
     assert announced(database) == list(other)
     assert claim(database, left.job_ids) == []
     worker = {"worker_id": new_worker(database), "lease_seconds": 60.0}
-    assert dispatch.claim_next(database, limit=9, batch_id=left.batch_id, **worker) == []  # type: ignore[arg-type]
-    assert [taken.id for taken in dispatch.claim_next(database, limit=9, **worker)] == list(other)  # type: ignore[arg-type]
+    assert claims.claim_next(database, limit=9, batch_id=left.batch_id, **worker) == []  # type: ignore[arg-type]
+    assert [taken.id for taken in claims.claim_next(database, limit=9, **worker)] == list(other)  # type: ignore[arg-type]
     assert not dispatch.look(database, alive_seconds=60).is_free
     assert job.batch_id != left.batch_id
     states = reports.count_states(database, JobFilter(batch_id=left.batch_id))
@@ -228,8 +228,8 @@ def test_only_what_has_a_budget_is_told_to_have_one(database: Database) -> None:
 
 def test_a_higher_budget_opens_the_lane_that_was_paused_for_it(database: Database) -> None:
     for name in ("a", "b"):
-        admin.pause_lane(database, name, code="budget_exceeded", reason="spent", seconds=None)
-    admin.pause_lane(database, "c", code="gemini_auth", reason="wrong key", seconds=None)
+        lanes.pause(database, name, code=FailureCode.BUDGET_EXCEEDED, reason="spent", seconds=None)
+    lanes.pause(database, "c", code=FailureCode.GEMINI_AUTH, reason="wrong key", seconds=None)
     set_budget(database, Scope.LANE, "a", limit_usd=ONE, period=Period.DAY)
     assert [lane.name for lane in reports.paused_lanes(database)] == ["b", "c"]
     set_budget(database, Scope.LANE, "*", limit_usd=ONE, period=Period.DAY)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from models.budget import Period, Scope
 from models.database import Database
 from models.failures import FailureCode
-from models.store import admin, dispatch, reports
+from models.store import dispatch, lanes, reports
 from models.store.budgets import remove_budget, set_budget
 from models.store.submit import NewBatch
 from tests.contracts.budgets import reserve_one
@@ -19,7 +19,7 @@ def test_what_waits_for_a_budget_goes_on_when_it_is_lifted(database: Database) -
     for scope, name, period in (lane, owner):
         set_budget(database, scope, name, limit_usd=Decimal("0.1"), period=period)
     assert reserve_one(database, job, "1")
-    admin.pause_lane(database, job.lane, code=FailureCode.BUDGET_EXCEEDED, reason="spent", seconds=3_600)
+    lanes.pause(database, job.lane, code=FailureCode.BUDGET_EXCEEDED, reason="spent", seconds=3_600)
     assert dispatch.announce(database, limit=9) == []
     for scope, name, period in (lane, owner):
         assert remove_budget(database, scope, name, period=period)

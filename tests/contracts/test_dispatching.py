@@ -6,7 +6,7 @@ from models.database import Database
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record, waits
-from models.store import admin, dispatch, leases, queries
+from models.store import claims, dispatch, lanes, leases, queries
 from models.store.queries import JobFilter
 from models.store.record import record
 from models.store.submit import NewBatch
@@ -60,7 +60,7 @@ def test_workers_that_claim_at_once_share_the_jobs_without_overlap(database: Dat
 
     def run() -> None:
         worker_id = new_id("wrk")
-        while jobs := dispatch.claim_next(database, limit=7, worker_id=worker_id, lease_seconds=LEASE_SECONDS):
+        while jobs := claims.claim_next(database, limit=7, worker_id=worker_id, lease_seconds=LEASE_SECONDS):
             taken.extend(job.id for job in jobs)
 
     threads = [threading.Thread(target=run) for _ in range(8)]
@@ -76,8 +76,8 @@ def test_claim_next_leaves_fresh_announcements_and_takes_lost_ones(database: Dat
     ids = submit_jobs(database, 4).job_ids
     dispatch.announce(database, limit=2)
     worker_id = new_id("wrk")
-    fresh = dispatch.claim_next(database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=5.0)
-    lost = dispatch.claim_next(database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=-1.0)
+    fresh = claims.claim_next(database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=5.0)
+    lost = claims.claim_next(database, limit=10, worker_id=worker_id, lease_seconds=60, announced_before_seconds=-1.0)
     assert [job.id for job in fresh] == list(ids[2:])
     assert [job.id for job in lost] == list(ids[:2])
 
@@ -85,7 +85,7 @@ def test_claim_next_leaves_fresh_announcements_and_takes_lost_ones(database: Dat
 def test_claim_next_of_a_batch_takes_no_other_jobs(database: Database) -> None:
     submit_jobs(database, 3)
     ours = submit_jobs(database, 2, batch=NewBatch(name="ours"))
-    taken = dispatch.claim_next(database, limit=10, worker_id=new_id("wrk"), lease_seconds=60, batch_id=ours.batch_id)
+    taken = claims.claim_next(database, limit=10, worker_id=new_id("wrk"), lease_seconds=60, batch_id=ours.batch_id)
     assert tuple(job.id for job in taken) == ours.job_ids
 
 
@@ -106,14 +106,14 @@ def test_a_waiting_job_is_queued_when_its_time_has_come_and_not_before(database:
 def test_jobs_of_a_paused_lane_stay_and_others_go_on(database: Database) -> None:
     held = submit_jobs(database, 2, lane="paused").job_ids
     free = submit_jobs(database, 2, lane="open").job_ids
-    admin.pause_lane(database, "paused", code=FailureCode.GEMINI_AUTH, reason="the key is wrong", seconds=None)
+    lanes.pause(database, "paused", code=FailureCode.GEMINI_AUTH, reason="the key is wrong", seconds=None)
     assert set(dispatch.announce(database, limit=10)) == set(free)
     assert claim(database, held) == []
-    assert admin.resume_lanes(database, code=FailureCode.GEMINI_AUTH) == ["paused"]
+    assert lanes.resume(database, "paused")
     assert len(claim(database, held)) == 2
 
 
 def test_a_pause_with_an_end_ends_by_itself(database: Database) -> None:
     submit_jobs(database, 1, lane="quota")
-    admin.pause_lane(database, "quota", code=FailureCode.GEMINI_QUOTA, reason="per minute", seconds=-1.0)
+    lanes.pause(database, "quota", code=FailureCode.GEMINI_QUOTA, reason="per minute", seconds=-1.0)
     assert len(dispatch.announce(database, limit=10)) == 1

@@ -10,7 +10,7 @@ from models.ids import new_id
 from models.job import LOSSES_IN_COMPANY
 from models.moves import Record, succeeded, waits
 from models.state import JobState
-from models.store import admin, dispatch, leases, queries, reports
+from models.store import admin, claims, dispatch, leases, queries, reports
 from models.store.queries import JobView
 from models.store.record import record
 from models.store.submit import NewBatch, submit
@@ -66,7 +66,7 @@ def test_a_job_that_loses_its_worker_twice_runs_alone_and_after_three_more_losse
     assert dispatch.announce(database, limit=10) == []
     for _ in range(leases.LOSSES_ALONE):
         assert dispatch.any_alone(database)
-        (alone,) = dispatch.claim_next(database, limit=1, worker_id=new_id("wrk"), lease_seconds=-1.0, alone=True)
+        (alone,) = claims.claim_next(database, limit=1, worker_id=new_id("wrk"), lease_seconds=-1.0, alone=True)
         assert alone.id == job_id
         assert leases.lapse(database) == 1
     after = view(database, job_id)
@@ -112,7 +112,7 @@ def test_a_cancelled_job_that_is_lost_for_good_says_cancelled_in_its_history_too
     job_id = submit_jobs(database, 1).job_ids[0]
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE job SET losses = 4")  # one below leases.LOSSES_AT_MOST
-    dispatch.claim_next(database, limit=1, worker_id=new_id("wrk"), lease_seconds=-1.0, alone=True)
+    claims.claim_next(database, limit=1, worker_id=new_id("wrk"), lease_seconds=-1.0, alone=True)
     admin.cancel(database, [job_id])
     assert leases.lapse(database) == 1
     (attempt,) = reports.attempts_of(database, job_id)
@@ -124,7 +124,7 @@ def test_a_cancel_that_meets_a_claim_misses_no_job(database: Database) -> None:
     worker_id = new_worker(database)
 
     def claim_all() -> None:
-        while dispatch.claim_next(database, limit=5, worker_id=worker_id, lease_seconds=60):
+        while claims.claim_next(database, limit=5, worker_id=worker_id, lease_seconds=60):
             pass
 
     claimer = threading.Thread(target=claim_all)

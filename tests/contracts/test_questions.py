@@ -122,6 +122,18 @@ def test_twins_take_the_result_as_soon_as_it_is_stored(database: Database) -> No
     assert questions_left(database) == 0
 
 
+def test_a_stored_result_of_the_preferred_question_comes_first_and_the_other_question_stays_free(
+    database: Database,
+) -> None:
+    first, other = claimed(database, 2)
+    end(database, DONE, first, question_hash="r" * 64)
+    wanted = Asking(owner=other.owner, question_hash=HASH, job_id=other.id, claim=other.claim, preferred_hash="r" * 64)
+    (found,) = questions.ask(database, [wanted])
+    assert isinstance(found, StoredResult)
+    assert (found.job_id, found.question_hash, questions_left(database)) == (first.id, "r" * 64, 0)
+    assert questions.ask(database, [replace(wanted, preferred_hash="s" * 64)]) == [THIS]
+
+
 def test_one_group_may_end_a_question_and_bring_those_who_wait_for_it(database: Database) -> None:
     first, twin = claimed(database, 2)
     ask(database, first, twin)

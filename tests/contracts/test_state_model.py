@@ -21,7 +21,7 @@ from models.ids import new_id
 from models.job import Job
 from models.moves import ClaimedJob, Record
 from models.state import FINAL, JobState
-from models.store import admin, dispatch, leases
+from models.store import admin, claims, dispatch, leases
 from models.store.record import record
 from models.store.submit import NewBatch, submit
 from tests.contracts import state_model as model
@@ -192,7 +192,7 @@ class Store(RuleBasedStateMachine):
     def claim(self, worker: int, picked: list[int]) -> None:
         ids = pick_all(picked, [*self.among({QUEUED}), *self.jobs])
         named = [*ids, new_id("job"), ids[0]]
-        taken = dispatch.claim(self.database, named, worker_id=self.workers[worker], lease_seconds=HOUR)
+        taken = claims.claim(self.database, named, worker_id=self.workers[worker], lease_seconds=HOUR)
         self.note_claimed(taken, worker, set(ids) & set(self.line(alone=False)), limit=len(ids))
 
     @some(QUEUED)
@@ -201,7 +201,7 @@ class Store(RuleBasedStateMachine):
         """Announced never, or a minute and more ago (the message is lost), or whenever."""
         left_alone = {None: (False, True), 59.0: (False,), -1.0: ()}[announced_before]
         free = [job_id for job_id in self.line(alone=alone) if self.announced(job_id) not in left_alone]
-        taken = dispatch.claim_next(
+        taken = claims.claim_next(
             self.database, limit=limit, worker_id=self.workers[worker], lease_seconds=HOUR, alone=alone,
             announced_before_seconds=announced_before,
         )  # fmt: skip

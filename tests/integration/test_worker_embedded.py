@@ -10,7 +10,7 @@ from pathlib import Path
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record, given_back
-from models.store import admin, dispatch, leases, reports
+from models.store import admin, claims, lanes, leases, reports
 from models.store.record import record
 from tests.services.embedded import Bench, eventually, migrated
 from tests.services.postgres import PostgresServer
@@ -97,7 +97,7 @@ def test_a_lane_that_somebody_resumes_goes_on_at_once(bench: Bench) -> None:
     with bench.worker():
         eventually(lambda: reports.paused_lanes(bench.database), "a paused lane")
         bench.wait_for([job_id], "waiting", "queued")
-        assert admin.resume_lanes(bench.database) == [MODEL]
+        assert lanes.resume(bench.database, MODEL)
         (job,) = bench.wait_for([job_id], "succeeded", seconds=15.0)
     assert (job.attempts, job.calls) == (1, 2)
 
@@ -169,7 +169,7 @@ def test_a_job_that_belongs_to_another_worker_now_is_dropped(bench: Bench) -> No
         bench.wait_for_calls_in_flight(1)
         worker.drain()  # it must not take the job back itself
         assert leases.lapse(bench.database, worker_id=worker.id) == 1
-        (other,) = dispatch.claim(bench.database, [job_id], worker_id=new_id("wrk"), lease_seconds=60)
+        (other,) = claims.claim(bench.database, [job_id], worker_id=new_id("wrk"), lease_seconds=60)
         assert worker.runner.wait_until_idle(timeout_seconds=5.0)
         worker.close(grace_seconds=1.0)
     job = bench.job(job_id)
@@ -183,7 +183,7 @@ def test_a_paid_answer_that_came_too_late_is_kept_for_the_next_owner(bench: Benc
         bench.wait_for_calls_in_flight(1)
         worker.drain()
         assert leases.lapse(bench.database, worker_id=worker.id) == 1
-        (other,) = dispatch.claim(bench.database, [job_id], worker_id=new_id("wrk"), lease_seconds=60)
+        (other,) = claims.claim(bench.database, [job_id], worker_id=new_id("wrk"), lease_seconds=60)
         assert worker.close(grace_seconds=20.0)
     assert (bench.job(job_id).state, bench.job(job_id).calls) == ("running", 1)
     record(bench.database, [Record(job=other, ending=given_back())])

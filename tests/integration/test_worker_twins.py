@@ -9,7 +9,7 @@ from shutil import copyfile
 
 from models.database import open_database
 from models.ids import new_id
-from models.store import dispatch, questions, reports
+from models.store import claims, questions, reports
 from models.store.questions import Asker, Asking
 from tasks.base import hash_question, read_options
 from tasks.registry import find_kind
@@ -79,7 +79,7 @@ def test_a_twin_of_a_job_whose_worker_died_does_not_wait_for_ever(bench: Bench) 
     """The dead worker took the question and never asked it."""
     path, *rest = copies(bench.pictures(1)[0], 3)
     lost, *twins = bench.submit([path, *rest])
-    (held,) = dispatch.claim(bench.database, [lost], worker_id=new_id("wrk"), lease_seconds=1.5)
+    (held,) = claims.claim(bench.database, [lost], worker_id=new_id("wrk"), lease_seconds=1.5)
     assert questions.ask(bench.database, [asking(bench, held.id, held.claim, path)]) == [Asker.THIS_JOB]
     with bench.worker(lease_seconds=2.0):
         bench.wait_for(twins, "waiting")

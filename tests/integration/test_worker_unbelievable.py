@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.failures import FailureCode
-from models.store import admin, reports
+from models.store import lanes, reports
 from models.store.queries import JobView
 from tests.services.embedded import Bench, migrated
 from tests.services.simulator import Simulator
@@ -220,4 +220,4 @@ def test_quota_that_is_used_up_pauses_the_lane_though_the_clip_keeps_the_answer_
         assert (job.state, job.calls) == ("succeeded", 2)
         assert [lane.name for lane in reports.paused_lanes(bench.database)] == ["gemini-3.8-flash"]
     finally:
-        admin.resume_lanes(bench.database)
+        lanes.resume(bench.database, "gemini-3.8-flash")

@@ -15,6 +15,7 @@ from cli.past import ASSUMED, LEAST, habits
 from gemini.abilities import Detail
 from models.database import open_database
 from models.moves import Record, succeeded
+from models.store.lanes import set_limits
 from models.store.record import record
 from models.tier import ServiceTier
 from tests.contracts.jobs import TRANSIENT, claim_one, new_call
@@ -138,6 +139,19 @@ def test_the_limit_that_takes_longest_decides(limits: dict[str, int], limit: str
     assert pace is not None
     assert pace.limit == limit
     assert words in pace.words
+
+
+def test_a_lane_s_own_limits_decide_how_long_a_run_takes(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/mediascribe.db")
+    migrations.upgrade(database)
+    set_limits(database, MODEL, {"requests_per_minute": 10})
+    database.close()
+    made = estimate([PICTURE] * 30, settings(tmp_path, rpm=1_000, rpd=9), model=MODEL)
+    assert made.pace is not None
+    assert made.pace.limit == "rpd"  # the setting holds on where the lane has none of its own
+    made = estimate([PICTURE] * 30, settings(tmp_path, rpm=1_000), model=MODEL)
+    assert made.pace is not None
+    assert (made.pace.limit, made.pace.seconds) == ("rpm", 180.0)
 
 
 def test_without_limits_no_time_is_told(tmp_path: Path) -> None:

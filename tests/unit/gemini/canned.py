@@ -4,7 +4,10 @@ from tests.unit.gemini.scripted import KEY, detail, error
 
 
 def quota(*ids: str, delay: str | None = None) -> str:
-    details = [detail("Help"), detail("QuotaFailure", violations=[{"quotaId": name} for name in ids])]
+    details = [
+        detail("Help"),
+        detail("QuotaFailure", violations=[{"quotaId": name, "quotaValue": "1000"} for name in ids]),
+    ]
     if delay is not None:
         details.append(detail("RetryInfo", retryDelay=delay))
     return error(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", *details)

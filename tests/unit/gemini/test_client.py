@@ -143,6 +143,7 @@ def test_the_facts_of_an_error_are_there_for_machines() -> None:
         "status": "RESOURCE_EXHAUSTED",
         "request_id": "q-9",
         "quota_ids": [PER_MINUTE],
+        "quota_values": ["1000"],
     }
     assert (call.http_status, call.response_id) == (429, "q-9")
 

@@ -1,0 +1,151 @@
+"""Claiming: a worker takes jobs of the line, each by one guarded statement: of two that name the same job, one gets it."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, case, func, literal, select, update
+from sqlalchemy.orm import aliased
+
+from models.attempt import Attempt
+from models.base import db_after, db_now, db_seconds_until
+from models.database import Database
+from models.failures import FailureCode
+from models.job import LOSSES_IN_COMPANY, Job
+from models.lane import Lane
+from models.moves import ClaimedJob
+from models.state import FINAL, MOVES, JobState, Move
+from models.store.budgets import is_out_of_budget
+from models.store.fallback import asked_model, is_unbegun_elsewhere
+from models.store.lanes import PROBE_SECONDS, is_stopped
+from models.store.line import (
+    ANNOUNCED_SECONDS,
+    advance,
+    is_held_back,
+    line_of,
+    locked,
+    outside,
+    place_of,
+    walk_the_index,
+)
+from models.tier import ServiceTier
+
+
+def claim(
+    database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float, not_lanes: Sequence[str] = ()
+) -> list[ClaimedJob]:
+    """Take those of the announced jobs that are still free; unknown ids are no error, nor are jobs of other lanes."""
+    mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~is_held_back(), *outside(not_lanes))
+    with database.write() as connection:
+        return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds, asked_model())]
+
+
+def claim_next(
+    database: Database,
+    *,
+    limit: int,
+    worker_id: str,
+    lease_seconds: float,
+    batch_id: str | None = None,
+    announced_before_seconds: float | None = None,
+    alone: bool = False,
+    not_lanes: Sequence[str] = (),
+) -> list[ClaimedJob]:
+    """Take the next jobs in line, straight from SQL, in order of priority and turn. Uses ix_job_queued.
+
+    Jobs under announcement are left to the worker that will get the message, unless the announcement is older than
+    `announced_before_seconds` (then the message is taken for lost). With `alone`, only jobs that have to run alone; none of
+    `not_lanes`.
+    """
+    free: ColumnElement[bool] = Job.announced_until.is_(None)
+    if announced_before_seconds is not None:
+        free |= Job.announced_until < db_after(literal(ANNOUNCED_SECONDS - announced_before_seconds))
+    line = line_of(free, alone=alone).where(*outside(not_lanes)).limit(limit)
+    if batch_id is not None:
+        line = line.where(Job.batch_id == batch_id)
+    with database.write() as connection:
+        if batch_id is None:  # the jobs of a batch have an index of their own
+            walk_the_index(connection)
+        chosen = (Job.id.in_(select(locked(line).c.id)),)
+        rows = _take(connection, chosen, worker_id, lease_seconds, asked_model())
+        advance(connection, database.dialect, rows)
+    return [_claimed(row, worker_id) for row in rows]
+
+
+def claim_probe(
+    database: Database,
+    lane: str,
+    *,
+    worker_id: str,
+    lease_seconds: float,
+    batch_id: str | None = None,
+    alone: bool = False,
+) -> list[ClaimedJob]:
+    """Take one job of a stopped lane, to find out whether it is well again; none if another worker is at it, or there is none.
+
+    Any job will do, announced or not. Of workers that ask at the same moment the lane's row lets one through. Uses ix_job_lane.
+    """
+    company = Job.losses >= LOSSES_IN_COMPANY if alone else Job.losses < LOSSES_IN_COMPANY
+    mine = [~is_out_of_budget(), is_unbegun_elsewhere(), *([] if batch_id is None else [Job.batch_id == batch_id])]
+    any_job = select(Job.id).where(Job.lane == lane, Job.state == JobState.QUEUED, company, *mine)
+    due = update(Lane).where(Lane.name == lane, is_stopped(), Lane.probe_at <= db_now())
+    with database.write() as connection:
+        locked = any_job.limit(1).with_for_update(skip_locked=True, of=Job)
+        job_id = connection.execute(locked).scalar()
+        if job_id is None or not connection.execute(due.values(probe_at=db_after(literal(PROBE_SECONDS)))).rowcount:
+            return []
+        return [_claimed(row, worker_id) for row in _take(connection, [Job.id == job_id], worker_id, lease_seconds)]
+
+
+def _take(
+    connection: Connection,
+    chosen: Sequence[ColumnElement[bool]],
+    worker_id: str,
+    lease_seconds: float,
+    asked: ColumnElement[str] | None = None,
+) -> list[Row[Any]]:
+    """Make the chosen jobs the worker's, to be asked with their own model or `asked`; their rows, in the order of the line."""
+    taken = (
+        update(Job)
+        .where(*chosen, Job.state == JobState.QUEUED)
+        .values(
+            state=JobState.RUNNING,
+            claim=Job.claim + 1,
+            attempts=Job.attempts + 1,
+            lease_owner=worker_id,
+            lease_until=db_after(literal(lease_seconds)),
+            announced_until=None,
+            asked_model=asked,
+            started_at=db_now(),
+        )
+        .returning(*_claimed_columns(), Job.model, Job.lane, Job.asked_model, Job.priority, Job.turn)
+    )
+    return sorted(connection.execute(taken), key=place_of)
+
+
+_CLAIMED = [name for name in ClaimedJob.__slots__ if name not in {"worker_id", "model", "lane", "own_model"}]
+
+
+@cache
+def _claimed_columns() -> tuple[ColumnElement[Any], ...]:
+    reckoned = {
+        "refused_seconds": case(((Job.claim > 1) & Job.lane.endswith(f":{ServiceTier.FLEX}"), _refused_seconds())),
+        "deadline_in_seconds": db_seconds_until(Job.deadline_at),
+        "deadline_after_seconds": db_seconds_until(Job.deadline_at) - db_seconds_until(Job.created_at),
+    }
+    return tuple(reckoned[name].label(name) if name in reckoned else getattr(Job, name) for name in _CLAIMED)
+
+
+def _refused_seconds() -> ColumnElement[Any]:
+    """Since an attempt first found no room, none before the job last ended counted. Uses the primary key of attempt."""
+    ended = aliased(Attempt)
+    final = [str(move) for move in Move if MOVES[move].target in FINAL]
+    last = select(func.max(ended.claim)).where(ended.job_id == Job.id, ended.outcome.in_(final)).correlate(Job)
+    refused = (Attempt.job_id == Job.id, Attempt.code == FailureCode.GEMINI_UNAVAILABLE, Attempt.outcome == Move.WAIT)
+    since = select(func.min(Attempt.ended_at)).where(*refused, Attempt.claim > func.coalesce(last.scalar_subquery(), 0))
+    return -db_seconds_until(since.correlate(Job).scalar_subquery())
+
+
+def _claimed(row: Row[Any], worker_id: str) -> ClaimedJob:
+    asked = {"model": row.asked_model or row.model, "lane": row.asked_model or row.lane, "own_model": row.model}
+    return ClaimedJob(worker_id=worker_id, **asked, **{name: getattr(row, name) for name in _CLAIMED})

@@ -1,0 +1,82 @@
+"""The line: which queued jobs may be taken, in which order, and how far it was served.
+
+Uses ix_job_queued, and reads of it no more than it takes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Connection, Select, or_, select, update
+
+from models.base import db_now
+from models.batch import Turn
+from models.job import LOSSES_IN_COMPANY, Job
+from models.state import JobState
+from models.store.budgets import is_out_of_budget
+from models.store.fallback import is_shut
+from models.store.rows import insert_into
+
+ANNOUNCED_SECONDS = 60.0
+"""How long an announcement is believed to be under way."""
+
+
+def is_unannounced() -> ColumnElement[bool]:
+    """No message about the job is under way, as far as is known."""
+    return or_(Job.announced_until.is_(None), Job.announced_until < db_now())
+
+
+def line_of(free: ColumnElement[bool], *, alone: bool = False) -> Select[Any]:
+    """The queued jobs in the order in which they are served."""
+    company = Job.losses >= LOSSES_IN_COMPANY if alone else Job.losses < LOSSES_IN_COMPANY
+    return (
+        select(Job.id)
+        .where(Job.state == JobState.QUEUED, free, company, ~is_held_back())
+        .order_by(Job.priority.desc(), Job.turn, Job.id)
+    )
+
+
+def locked(line: Select[Any]) -> CTE:
+    """The chosen rows, locked; those that another dispatcher has locked are skipped."""
+    return line.with_for_update(skip_locked=True, of=Job).cte("line")
+
+
+def outside(lanes: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Only jobs of other lanes than these."""
+    return [Job.lane.not_in(lanes)] if lanes else []
+
+
+def walk_the_index(connection: Connection) -> None:
+    """Take the line from its index whatever the planner believes of the table's size.
+
+    After many jobs came at once, PostgreSQL knows nothing of them until it has analysed the table, and would read and sort
+    them all: 70 ms at 300,000 jobs instead of 2.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+
+
+def is_held_back() -> ColumnElement[bool]:
+    """Is the job's lane paused, or is the money of its batch or owner spent?"""
+    return or_(is_shut(), is_out_of_budget())
+
+
+def place_of(row: Any) -> tuple[int, int, str]:
+    """The place in the line of a row with priority, turn and id."""
+    return -row.priority, row.turn, row.id
+
+
+def advance(connection: Connection, dialect: str, rows: Sequence[Any]) -> None:
+    """Remember how far each priority's line was served; where another dispatcher is at it, leave it to that one.
+
+    It only says where new batches join the line, and a dispatcher that hangs in its transaction must not hold up the others.
+    """
+    reached: dict[int, int] = {}
+    for row in rows:
+        reached[row.priority] = max(row.turn, reached.get(row.priority, 0))
+    for priority, turn in sorted(reached.items()):
+        behind = select(Turn.priority).where(Turn.priority == priority, Turn.reached < turn)
+        free = behind.with_for_update(skip_locked=True)
+        moved = connection.execute(update(Turn).where(Turn.priority.in_(free)).values(reached=turn))
+        if not moved.rowcount:
+            first = insert_into(dialect, Turn).values(priority=priority, reached=turn)
+            connection.execute(first.on_conflict_do_nothing(index_elements=["priority"]))
