@@ -137,13 +137,13 @@ def _running(
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
         )  # fmt: skip
         try:
-            _wait_for_ready(process, log)
+            wait_for_ready(process, log)
             yield process, time.monotonic() - started
         finally:
-            _end(process)
+            end(process)
 
 
-def _wait_for_ready(process: "subprocess.Popen[str]", log: Path) -> None:
+def wait_for_ready(process: "subprocess.Popen[str]", log: Path) -> None:
     """Returns when it has said so (Celery prints a banner before). Raises RuntimeError with the end of its log."""
     assert process.stdout is not None
     patience = threading.Timer(READY_SECONDS, process.kill)
@@ -157,7 +157,7 @@ def _wait_for_ready(process: "subprocess.Popen[str]", log: Path) -> None:
     raise RuntimeError(f"a contestant did not start:\n{log.read_text()[-2_000:]}")
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def end(process: "subprocess.Popen[str]") -> None:
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(LEAVE_SECONDS)

@@ -1,6 +1,7 @@
 """What a producer does with mediascribe in the benchmarks: submit batches, announce them, read what was stored."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -8,12 +9,14 @@ from typing import Any, Self
 from sqlalchemy import func, select
 
 import migrations
+from models.budget import Scope
 from models.job import Job, Result
 from models.state import FINAL
+from models.store.budgets import BudgetView, list_budgets
 from models.store.submit import NewBatch
-from worker.bootstrap import open_ready_database
 from worker.broker_app import announcer_for
 from worker.dispatch import announcing_by, publish
+from worker.ready_database import open_ready_database
 from worker.settings import load_settings
 from worker.submit import Item, accept
 
@@ -42,10 +45,11 @@ class Side:
         """Cut the connections."""
         self._database.close()
 
-    def submit(self, batch: str, paths: Sequence[Path]) -> None:
-        """Accept a batch, and announce it where there is a broker."""
-        items = [Item(kind="caption", source=str(path)) for path in paths]
-        self._batches[batch] = accept(self._database, self._settings, NewBatch(name=batch), items).batch_id
+    def submit(self, batch: str, paths: Sequence[Path], *, budget_usd: Decimal | None = None, **wish: Any) -> None:
+        """Accept a batch, and announce it where there is a broker. `wish` is what each item asks for besides."""
+        items = [Item(kind="caption", source=str(path), **wish) for path in paths]
+        made = NewBatch(name=batch, budget_usd=budget_usd)
+        self._batches[batch] = accept(self._database, self._settings, made, items).batch_id
         if not self._settings.embedded:
             announcing = announcing_by(announcer_for(self._settings), self._database)
             publish(self._database, announcing, alive_seconds=self._settings.lease_seconds)
@@ -56,6 +60,11 @@ class Side:
         counted = select(func.count()).where(Job.batch_id == self._batches[batch], Job.state.in_(sorted(FINAL)))
         with self._database.read() as connection:
             return int(connection.execute(counted).scalar_one())
+
+    def standing(self, batch: str) -> BudgetView:
+        """How the batch's budget stands."""
+        (view,) = list_budgets(self._database, scope=Scope.BATCH, name=self._batches[batch])
+        return view
 
     def stored(self, batch: str) -> list[tuple[float, float, Mapping[str, Any] | None]]:
         """Begin, end and output of its jobs."""

@@ -16,8 +16,9 @@ from models.state import FINAL, LIVE, JobState
 from models.store import admin, queries, reports
 from models.store.queries import JobFilter, JobView
 from models.store.submit import NewBatch
+from models.tier import ServiceTier, lane_of
 from worker.settings import Settings
-from worker.submit import Item, accept, local_source
+from worker.submit import Item, accept, chosen_tier, local_source
 
 SLICE = 10_000
 """Jobs accepted in one transaction."""
@@ -37,6 +38,8 @@ class Asked:
     force: bool
     budget_usd: Decimal | None = None
     """What may be spent on the batch; None leaves what was said before. Not part of the question."""
+    tier: ServiceTier | None = None
+    """None is that of the settings, and leaves jobs that there are where they are. Not part of the question either."""
 
     def batch_key(self) -> str:
         """The same for the same question about the same paths.
@@ -56,6 +59,8 @@ class Accepted:
     """The batch, and which of its jobs this command is about."""
 
     batch_id: str
+    lane: str
+    """Of jobs that are new."""
     job_ids: frozenset[str]
     done_before: int
     """Jobs that an earlier run had done already."""
@@ -71,11 +76,12 @@ def accept_run(
     Raises RefusedError, DatabaseUnavailableError.
     """
     key = _forced_key(database, asked) if asked.force else asked.batch_key()
+    lane = lane_of(asked.model, chosen_tier(asked.tier, settings, model=asked.model))
     batch = NewBatch(name=f"run {asked.paths[0]}"[:200], idempotency_key=key, budget_usd=asked.budget_usd)
     items = [
         Item(
             kind=file.kind, source=file.path, options=options_of(file.kind, asked.options), model=asked.model,
-            idempotency_key=file.key(key), reuse=not asked.force,
+            service_tier=asked.tier, idempotency_key=file.key(key), reuse=not asked.force,
         )
         for file in media
     ]  # fmt: skip
@@ -92,8 +98,10 @@ def accept_run(
     admin.cancel(database, [view.id for view in known if view.id not in ids and view.state in LIVE])
     again = [view.id for view in known if view.id in ids and may_succeed_now(view)]
     retried = admin.retry(database, again)
+    if asked.tier is not None:
+        admin.change_lane(database, [view.id for view in known if view.id in ids and view.lane != lane], lane)
     done = sum(view.id in ids and view.state is JobState.SUCCEEDED for view in known)
-    return Accepted(batch_id=batch_id, job_ids=frozenset(ids), done_before=done, retried=len(retried))
+    return Accepted(batch_id=batch_id, lane=lane, job_ids=frozenset(ids), done_before=done, retried=len(retried))
 
 
 def _forced_key(database: Database, asked: Asked) -> str:

@@ -25,6 +25,7 @@ from gemini.prices import PriceTable, cost_usd
 from gemini.question import Usage
 from media.sandbox import Sandbox, SandboxLimits
 from models.failures import FailureError
+from models.tier import ServiceTier
 from worker.settings import Settings
 from worker.shapes import usd, usd_words
 
@@ -69,9 +70,13 @@ class Estimate:
     """Past answers that each kind's figures are from; 0 is an assumption."""
     pace: Pace | None
     model: str
+    tier: ServiceTier
 
 
-def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str, detail: Detail = Detail.MEDIUM) -> Estimate:
+def estimate(
+    media: Sequence[MediaFile], settings: Settings, *, model: str, tier: ServiceTier = ServiceTier.STANDARD,
+    detail: Detail = Detail.MEDIUM,
+) -> Estimate:  # fmt: skip
     """The estimate for these files. Nothing leaves the machine and nothing is stored. Raises PriceFileError."""
     prices = load_prices(settings.prices_file)
     by_kind = Counter(file.kind for file in media)
@@ -82,7 +87,7 @@ def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str, deta
         by_kind["caption"], known, clip_seconds=settings.clip_seconds, model=model, detail=detail, habit=habit
     )
     calls = sum(share.calls for share in shares)
-    low, expected, high = (_range(prices, model, shares, end) for end in ("low", "expected", "high"))
+    low, expected, high = (_range(prices, model, tier, shares, end) for end in ("low", "expected", "high"))
     return Estimate(
         by_kind=dict(by_kind),
         size_bytes=sum(file.size_bytes for file in media),
@@ -95,6 +100,7 @@ def estimate(media: Sequence[MediaFile], settings: Settings, *, model: str, deta
         answers={kind: habit[kind].answers for kind in by_kind},
         pace=least_time(calls, expected.input_tokens, paced_by_lane(settings, model=model)),
         model=model,
+        tier=tier,
     )
 
 
@@ -126,12 +132,14 @@ def _share(habit: Habit, *, calls: int, units: float, media: Mapping[str, int]) 
     return Share(calls=calls, low=low, expected=expected, high=high)
 
 
-def _range(prices: PriceTable, model: str, shares: Sequence[Share], end: str) -> Range:
+def _range(prices: PriceTable, model: str, tier: ServiceTier, shares: Sequence[Share], end: str) -> Range:
     usages: list[tuple[int, Usage]] = [(share.calls, getattr(share, end)) for share in shares if share.calls]
     today = datetime.now(UTC).date()
-    costs = [cost_usd(prices, model, used, today, prompt_tokens=used.input_tokens // calls) for calls, used in usages]
+    costs = [
+        cost_usd(prices, model, used, today, tier, prompt_tokens=used.input_tokens // calls) for calls, used in usages
+    ]
     known = [cost for cost in costs if cost is not None]
-    is_known = prices.knows(model, today) and len(known) == len(costs)
+    is_known = prices.knows(model, today, tier) and len(known) == len(costs)
     return Range(
         input_tokens=sum(used.input_tokens for _, used in usages),
         output_tokens=sum(used.output_tokens for _, used in usages),
@@ -179,6 +187,7 @@ def estimate_shape(estimated: Estimate) -> dict[str, Any]:
         "sound_seconds": round(estimated.sound_seconds, 3),
         "unknown_length": estimated.unknown_length,
         "model": estimated.model,
+        "service_tier": str(estimated.tier),
         "calls": estimated.calls,
         "input_tokens": expected.input_tokens,
         "input_tokens_low": low.input_tokens,
@@ -210,7 +219,7 @@ def estimate_lines(estimated: Estimate) -> list[str]:
     lines = [
         f"files   {pictures:,} pictures, {recordings:,} recordings ({estimated.size_bytes / 1e6:,.1f} MB)",
         f"sound   {clock_words(estimated.sound_seconds)} ({estimated.sound_seconds:,.0f} s)",
-        f"calls   {estimated.calls:,} to {estimated.model}",
+        f"calls   {estimated.calls:,} to {estimated.model}{_tier_words(estimated.tier)}",
         f"tokens  about {expected.input_tokens:,} input, {output}",
         f"cost    {_cost_words(estimated)}; what was answered before costs nothing",
     ]
@@ -220,6 +229,10 @@ def estimate_lines(estimated: Estimate) -> list[str]:
     if estimated.unknown_length:
         lines.append(f"        {estimated.unknown_length} recordings do not tell their length and are not counted")
     return lines
+
+
+def _tier_words(tier: ServiceTier) -> str:
+    return "" if tier is ServiceTier.STANDARD else f", {tier}"
 
 
 def _out(figures: Range) -> int:

@@ -10,7 +10,6 @@ from models.ids import is_id
 from models.store import queries, reports
 from models.store.queries import JobView
 from models.store.reports import BatchView
-from tasks.registry import KINDS
 
 
 def batch_of(database: Database, name: str) -> BatchView:
@@ -38,6 +37,10 @@ def jobs_of(database: Database, ids: Sequence[str]) -> list[JobView]:
 
 def check_kind(kind: str | None) -> str | None:
     """The kind, if it is one. Raises CommandError(USAGE)."""
+    if kind is None:
+        return None
+    from tasks.registry import KINDS
+
     return _check(kind, list(KINDS), what="kind")
 
 

@@ -118,7 +118,7 @@ def _show(job: dict[str, Any], attempts: Sequence[dict[str, Any]], calls: Sequen
         (
             "calls",
             calls,
-            ("model", "clip", "http_status", "code", "input_tokens", "output_tokens", "cost_usd", "ended_at"),
+            ("lane", "clip", "http_status", "code", "input_tokens", "output_tokens", "cost_usd", "ended_at"),
         ),
     ):
         emit(f"\n{title}:")

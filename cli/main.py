@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import config, db, jobs, lanes
+from cli import budgets, config, db, jobs, lanes
 from cli.doctor import doctor
 from cli.errors import errors
 from cli.exits import report
@@ -36,6 +36,7 @@ app.add_typer(jobs.app, name="jobs")
 app.command()(results)
 app.command()(errors)
 app.command()(usage)
+app.add_typer(budgets.app, name="budgets")
 app.add_typer(lanes.app, name="lanes")
 app.command()(worker)
 app.command()(workers)

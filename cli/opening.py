@@ -14,7 +14,7 @@ def opened(flags: Mapping[str, Any] | None = None) -> Iterator[tuple[LoadedSetti
 
     Raises SettingsError, DatabaseUrlError, DatabaseUnavailableError, DatabaseNotReadyError.
     """
-    from worker.bootstrap import open_ready_database
+    from worker.ready_database import open_ready_database
 
     loaded = load_settings(flags=flags)
     database = open_ready_database(loaded.settings)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.exits import CommandError, Exit
+from models.tier import ServiceTier
 
 
 class ChannelsChoice(StrEnum):
@@ -45,6 +46,9 @@ Track = Annotated[
 ]
 TranslateTo = Annotated[str | None, typer.Option(metavar="LANG", help="Recordings: write the transcript in it.")]
 Detail = Annotated[DetailChoice | None, typer.Option(help="Pictures: how closely to look; high reads small print.")]
+Tier = Annotated[
+    ServiceTier | None, typer.Option(help="How soon and for how much: flex costs half, and may have to wait for room.")
+]
 AllowUnknownPrice = Annotated[
     bool, typer.Option("--allow-unknown-price", help="Ask a model whose price nobody knows; its cost is not counted.")
 ]

@@ -68,6 +68,7 @@ def run(
         bool, typer.Option("--xmp", help="Write photo.jpg.xmp beside pictures, for darktable, digiKam and the like.")
     ] = False,
     model: Annotated[str | None, typer.Option(help="The Gemini model to ask.")] = None,
+    tier: options.Tier = None,
     language: options.Language = None,
     prompt: options.Prompt = None,
     words: options.Words = False,
@@ -105,7 +106,7 @@ def run(
     )  # fmt: skip
     asked = Asked(
         paths=tuple(paths), kind=kind.value, model=model or loaded.settings.model, options=given, force=force,
-        budget_usd=budget_of(budget),
+        budget_usd=budget_of(budget), tier=tier,
     )  # fmt: skip
     found = find_media(paths, kind=kind.value, own_files=[out] if out else [])
     for line in skipped_words(found.skipped):
@@ -137,9 +138,11 @@ def _estimate(found: "Found", asked: "Asked", loaded: "LoadedSettings", *, as_js
     from cli.console import emit, emit_json
     from cli.estimate import estimate, estimate_lines, estimate_shape
     from gemini.abilities import Detail
+    from worker.submit import chosen_tier
 
+    tier = chosen_tier(asked.tier, loaded.settings, model=asked.model)
     detail = Detail(asked.options.get("detail", Detail.MEDIUM))
-    estimated = estimate(found.media, loaded.settings, model=asked.model, detail=detail)
+    estimated = estimate(found.media, loaded.settings, model=asked.model, tier=tier, detail=detail)
     if as_json:
         emit_json(estimate_shape(estimated))
         return
@@ -155,7 +158,7 @@ def _run(loaded: "LoadedSettings", asked: "Asked", found: "Found", outputs: Outp
     from gemini.price_files import load_prices
     from models.store import reports
     from models.store.queries import JobFilter
-    from worker.bootstrap import open_ready_database
+    from worker.ready_database import open_ready_database
 
     started = time.monotonic()
     prices = load_prices(loaded.settings.prices_file)
@@ -165,7 +168,7 @@ def _run(loaded: "LoadedSettings", asked: "Asked", found: "Found", outputs: Outp
         wanted = JobFilter(batch_id=accepted.batch_id)
         before = reports.totals(database, wanted)
         watch = Watch(
-            batch_id=accepted.batch_id, lane=asked.model, baseline=before,
+            batch_id=accepted.batch_id, lane=accepted.lane, baseline=before,
             has_recordings=any(file.kind == "transcribe" for file in found.media),
         )  # fmt: skip
         ended = _ended_at_once() if before.done == before.total else work_off(loaded, database, watch)

@@ -22,6 +22,7 @@ def simulate(
     minute_seconds: Annotated[
         float, typer.Option(min=0.001, help="How long a minute of --rpm and --tpm lasts; shorter for quick tests.")
     ] = 60.0,
+    batch_seconds: Annotated[float, typer.Option(min=0.001, help="How long a batch takes at least.")] = 1.0,
     api_key: Annotated[str | None, typer.Option(help="The only key that is right; else any but 'invalid' is.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="A model to know beside the usual; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Of latency, and of faults with a probability.")] = 0,
@@ -54,5 +55,5 @@ def simulate(
     )
     serve(
         host=host, port=port, api_key=api_key, models=model or (), latency_seconds=latency_seconds,
-        limits=limits, seed=seed, faults_path=faults, ledger_path=ledger, ready=ready,
+        limits=limits, batch_seconds=batch_seconds, seed=seed, faults_path=faults, ledger_path=ledger, ready=ready,
     )  # fmt: skip

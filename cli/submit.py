@@ -15,6 +15,7 @@ from cli.budget import Budget, budget_of
 from cli.exits import CommandError, Exit
 from cli.filters import Json
 from cli.run import KindChoice
+from models.tier import ServiceTier, lane_of
 
 if TYPE_CHECKING:
     from models.database import Database
@@ -37,6 +38,7 @@ class _Wish:
     batch: str | None
     key: str | None
     model: str | None
+    tier: ServiceTier | None
     options: Mapping[str, Any]
     budget_usd: Decimal | None
 
@@ -50,6 +52,7 @@ def submit(
     owner: Annotated[str, typer.Option(help="Whose jobs they are.")] = "default",
     idempotency_key: Annotated[str | None, typer.Option(metavar="K", help="The same key makes no second job.")] = None,
     model: Annotated[str | None, typer.Option(help="The Gemini model to ask.")] = None,
+    tier: options.Tier = None,
     language: options.Language = None,
     prompt: options.Prompt = None,
     words: options.Words = False,
@@ -74,8 +77,8 @@ def submit(
         track=track, translate_to=translate_to, detail=detail, kind=kind.value,
     )  # fmt: skip
     wish = _Wish(
-        kind=kind, priority=priority, owner=owner, batch=batch, key=idempotency_key, model=model, options=given,
-        budget_usd=budget_of(budget),
+        kind=kind, priority=priority, owner=owner, batch=batch, key=idempotency_key, model=model, tier=tier,
+        options=given, budget_usd=budget_of(budget),
     )  # fmt: skip
     with opened({"allow_unknown_prices": allow_unknown_price or None}) as (loaded, database):
         items = _items(_read(sources), wish)
@@ -86,7 +89,7 @@ def submit(
             for job_id in submission.job_ids:
                 emit(job_id)
         sys.stdout.flush()
-        lane = model or loaded.settings.model
+        lane = lane_of(model or loaded.settings.model, tier or loaded.settings.service_tier)
         if wait:
             raise typer.Exit(
                 _wait(loaded, database, submission, items, lane=lane, owner=owner, timeout_seconds=timeout)
@@ -117,8 +120,11 @@ def _items(sources: Sequence[str], wish: _Wish) -> "list[Item]":
         key = wish.key if wish.key is None or len(places) == 1 else _numbered(wish.key, position)
         own = options.options_of(kind, wish.options)
         items.append(
-            Item(kind=kind, source=place, options=own, model=wish.model, priority=wish.priority, idempotency_key=key)
-        )
+            Item(
+                kind=kind, source=place, options=own, model=wish.model, service_tier=wish.tier, priority=wish.priority,
+                idempotency_key=key,
+            )
+        )  # fmt: skip
     return items
 
 

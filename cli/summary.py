@@ -14,6 +14,7 @@ from gemini.prices import PriceTable
 from models.state import JobState
 from models.store.queries import JobView
 from models.store.reports import Totals
+from models.tier import ServiceTier, tier_of
 from worker.shapes import usd, usd_words
 
 NOT_WHOLE = (JobState.FAILED, JobState.PARTIAL)
@@ -64,13 +65,13 @@ def summarize(
     today = datetime.now(UTC).date()
     states: Counter[JobState] = Counter()
     failed: dict[str, list[JobView]] = {}
-    models: set[str] = set()
+    asked: set[tuple[str, ServiceTier]] = set()
     for view in views:
         states[view.state] += 1
         if view.state in NOT_WHOLE:
             failed.setdefault(view.error_code or "internal", []).append(view)
         if view.calls:
-            models.add(view.model_version or view.model)
+            asked.add((view.model_version or view.model, tier_of(view.lane)))
     return Summary(
         batch_id=batch_id,
         by_state={state: states[state] for state in JobState},
@@ -84,7 +85,7 @@ def summarize(
         output_tokens=after.output_tokens - before.output_tokens,
         thinking_tokens=after.thinking_tokens - before.thinking_tokens,
         cost_usd=after.cost_usd - before.cost_usd,
-        unpriced_models=tuple(sorted(model for model in models if not prices.knows(model, today))),
+        unpriced_models=tuple(sorted({model for model, tier in asked if not prices.knows(model, today, tier)})),
         seconds=seconds,
     )
 

@@ -31,7 +31,7 @@ def worker(
 def _check(loaded: object) -> None:
     """Say at once what a worker would only find out within Celery. Raises what `opened` raises, FailureError."""
     from gemini.connection import connection_from_environment
-    from worker.bootstrap import open_ready_database
+    from worker.ready_database import open_ready_database
     from worker.settings import LoadedSettings
 
     assert isinstance(loaded, LoadedSettings)

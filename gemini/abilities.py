@@ -1,4 +1,4 @@
-"""What a model takes and makes use of, by the dated table `abilities.toml`: pictures, sound, thinking, transcription.
+"""What a model takes and makes use of, by the dated table `abilities.toml`: pictures, sound, thinking, transcription, tiers.
 
 A model that no row names is taken for one of the newest generation there is: names move faster than programs.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+
+from models.tier import ServiceTier
 
 
 class Detail(StrEnum):
@@ -52,6 +54,8 @@ class Generation:
     """`level` or `budget`: which of the two ways to ask for less thinking it takes."""
     audio: AudioAbility
     picture: Mapping[Detail, PictureAbility]
+    tiers: frozenset[ServiceTier]
+    """In which it can be asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +74,8 @@ class Transcriber:
     """More terms than these, and it hears them where they are not."""
     vocabulary_with_times: bool
     """May a vocabulary be given together with speakers or word times? Where not, the request is refused."""
+    tiers: frozenset[ServiceTier]
+    """In which it can be asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +94,8 @@ def abilities() -> Abilities:
     return Abilities(
         generations=tuple(_generation(row) for row in table["generation"]),
         transcribers={
-            row["model"]: Transcriber(**{**row, "audio": AudioAbility(**row["audio"])}) for row in table["transcriber"]
+            row["model"]: Transcriber(**{**row, "audio": AudioAbility(**row["audio"]), "tiers": _tiers(row)})
+            for row in table["transcriber"]
         },
     )
 
@@ -109,6 +116,11 @@ def audio_ability(model: str) -> AudioAbility:
     return (transcriber(model) or generation_of(model)).audio
 
 
+def tiers_of(model: str) -> frozenset[ServiceTier]:
+    """The service tiers in which the model can be asked."""
+    return (transcriber(model) or generation_of(model)).tiers
+
+
 def transcriber(model: str) -> Transcriber | None:
     """The model as a dedicated transcriber; None where it is a general model."""
     return abilities().transcribers.get(model.removeprefix("models/"))
@@ -124,4 +136,11 @@ def _generation(row: Mapping[str, object]) -> Generation:
         thinking=str(row["thinking"]),
         audio=AudioAbility(**audio),
         picture={detail: PictureAbility(**pictures[detail]) for detail in Detail},
+        tiers=_tiers(row),
     )
+
+
+def _tiers(row: Mapping[str, object]) -> frozenset[ServiceTier]:
+    named = row["tiers"]
+    assert isinstance(named, list)
+    return frozenset(map(ServiceTier, named))

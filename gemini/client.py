@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from gemini.attached import Marks, sent_in_place
 from gemini.connection import Connection, connection_from_environment
 from gemini.exceptions import failure_of_exception
-from gemini.failures import failure_of_error, failure_of_reply, failure_of_text
+from gemini.failures import call_of_answer, failure_of_error, failure_of_text
 from gemini.question import Call, Question
-from gemini.reply import is_answer, parse_json, read_error, read_reply
+from gemini.reply import parse_json, read_error
 from gemini.request import marks_of, request_body
 from models.failures import Failure
 
@@ -99,21 +99,8 @@ class GeminiClient:
     def _call_of_reply(self, model: str, text: str, headers: Mapping[str, str]) -> Call:
         """The outcome of HTTP 200."""
         body = parse_json(text)
-        if not isinstance(body, Mapping) or not is_answer(body):
-            return self._call_of_no_answer(model, text, body, headers)
-        reply = read_reply(body)
-        return Call(
-            model=model,
-            model_version=reply.model_version,
-            text=reply.text,
-            heard=reply.heard,
-            failure=failure_of_reply(reply, model=model),
-            usage=reply.usage,
-            http_status=200,
-            finish_reason=reply.finish_reason,
-            response_id=reply.response_id,
-            answered=True,
-        )
+        call = call_of_answer(body, model=model)
+        return self._call_of_no_answer(model, text, body, headers) if call is None else call
 
     def _call_of_no_answer(self, model: str, text: str, body: object, headers: Mapping[str, str]) -> Call:
         """HTTP 200 without an answer: some proxies send an error that way, with its true status inside."""

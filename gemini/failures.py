@@ -25,10 +25,10 @@ from datetime import datetime
 from http import HTTPStatus
 
 from gemini.abilities import audio_ability
-from gemini.question import Usage
+from gemini.question import Call, Usage
 from gemini.quota import QuotaScope, asked_wait_seconds, quota_scope, quota_wait_seconds
 from gemini.redaction import one_line
-from gemini.reply import ErrorReply, Reply
+from gemini.reply import ErrorReply, Reply, is_answer, read_reply
 from models.failures import Failure, FailureCode, Nature, failure
 
 
@@ -212,6 +212,25 @@ def failure_of_text(body: str, *, model: str, secrets: Iterable[str] = ()) -> Fa
     said = one_line(body, secrets, max_chars=120) or "nothing"
     message = f"What came back for {model} is no answer of Gemini: {said} {TRY_LATER}"
     return failure(FailureCode.GEMINI_UNAVAILABLE, message, http_status=200)
+
+
+def call_of_answer(body: object, *, model: str) -> Call | None:
+    """The outcome of a decoded answer, complete or not; None where it is no answer of Gemini."""
+    if not isinstance(body, Mapping) or not is_answer(body):
+        return None
+    reply = read_reply(body)
+    return Call(
+        model=model,
+        model_version=reply.model_version,
+        text=reply.text,
+        heard=reply.heard,
+        failure=failure_of_reply(reply, model=model),
+        usage=reply.usage,
+        http_status=200,
+        finish_reason=reply.finish_reason,
+        response_id=reply.response_id,
+        answered=True,
+    )
 
 
 def failure_of_reply(reply: Reply, *, model: str) -> Failure | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from models.failures import Failure
+from models.tier import ServiceTier
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +66,7 @@ class Question:
     seed: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     """Shown in Google's billing: at most 63 characters of `[a-z0-9_-]` each."""
+    tier: ServiceTier = ServiceTier.STANDARD
     timeout_seconds: float = 120.0
     """How long we wait for the whole call, from first byte out to last byte in."""
 

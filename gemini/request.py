@@ -10,6 +10,7 @@ import secrets
 
 from gemini.attached import Marks
 from gemini.question import Question, Transcription
+from models.tier import ServiceTier
 
 
 def marks_of(question: Question) -> Marks:
@@ -32,6 +33,8 @@ def request_body(question: Question, marks: Marks) -> dict[str, object]:
         body["systemInstruction"] = {"parts": [{"text": question.system}]}
     if question.labels:
         body["labels"] = dict(question.labels)
+    if question.tier is ServiceTier.FLEX:
+        body["serviceTier"] = "flex"
     return body
 
 

@@ -36,6 +36,12 @@ class ClaimedJob:
     worker_id: str
     reuse: bool
     """May a stored answer to the same question be used?"""
+    refused_seconds: float | None = None
+    """When it was claimed: since an attempt in a tier without a promise of room first found none. None: none has."""
+    deadline_in_seconds: float | None = None
+    """When it was claimed: until its deadline, if it has one."""
+    deadline_after_seconds: float | None = None
+    """From its submission to its deadline."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +50,8 @@ class CallRecord:
 
     id: str
     clip: int
+    lane: str
+    """In which it was asked: not that of the job, where that found no room."""
     model: str
     model_version: str | None
     http_status: int | None

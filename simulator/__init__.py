@@ -10,5 +10,9 @@ One request, in order: `http.py` (bytes) -> `server.py` (routes) -> `wire.py` wi
 `media.py` (look: `pictures.py`, `sounds.py`) -> `quota.py` (may it be asked now?) -> `faults.py` (should it go wrong?) -> `spoilt.py` (what is said) ->
 `answers.py` (reply) -> `ledger.py` (record) with `prices.py` (what does it cost?). `bill.py` sums a ledger up.
 
-Not simulated: streaming, countTokens, the Files API, batches, caches, tools. They answer 501 UNIMPLEMENTED.
+Files and batches: `server.py` -> `resources.py` (routes) with `pages.py` -> `files.py`, `batches.py` -> `rows.py`, which answers each
+row by the same way as a call.
+
+Not simulated: streaming, countTokens, files inside a question, the limit of enqueued tokens, caches, tools. What has an address
+of its own answers 501 UNIMPLEMENTED.
 """

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from simulator.faults import ScriptError
+from simulator.files import GOOGLES, FileLimits
 from simulator.quota import Limits
 from simulator.run import DEFAULT_PORT, serve
 
@@ -27,6 +28,11 @@ def quantity(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float:
+    """Seconds, from none. Raises ValueError."""
+    return seconds_range(text)[0]
+
+
 def length(text: str) -> float:
     """Seconds, from a millisecond. Raises ValueError."""
     if not SHORTEST_MINUTE_SECONDS <= float(text) < float("inf"):
@@ -47,6 +53,22 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--rpd", type=quantity, help="requests per day (it ends at midnight Pacific) and model")
     parser.add_argument(
         "--minute-seconds", type=length, default=60.0, help="how long a minute of quota lasts (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--batch-seconds", type=length, default=1.0, help="how long a batch takes at least (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--file-seconds", type=length, default=GOOGLES.kept_seconds, help="how long a file is kept (48 hours)"
+    )
+    parser.add_argument(
+        "--processing-seconds",
+        type=seconds,
+        default=0.0,
+        help="how long a new file cannot be used (default: %(default)s)",
+    )
+    parser.add_argument("--max-file-bytes", type=quantity, default=GOOGLES.max_file_bytes, help="of one file (2 GiB)")
+    parser.add_argument(
+        "--max-files-bytes", type=quantity, default=GOOGLES.max_project_bytes, help="of one key's files (20 GiB)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of latency and of faults with a probability")
     parser.add_argument("--faults", type=Path, help="JSON file with the script of faults (see simulator/faults.py)")
@@ -76,6 +98,13 @@ def main() -> None:
                 requests_per_day=given.rpd,
                 minute_seconds=given.minute_seconds,
             ),
+            files=FileLimits(
+                max_file_bytes=given.max_file_bytes,
+                max_project_bytes=given.max_files_bytes,
+                kept_seconds=given.file_seconds,
+                processing_seconds=given.processing_seconds,
+            ),
+            batch_seconds=given.batch_seconds,
             seed=given.seed,
             faults_path=given.faults,
             ledger_path=given.ledger,

@@ -13,7 +13,7 @@ from typing import Any
 from simulator.languages import in_language
 from simulator.media import Look, Medium
 from simulator.pictures import Picture
-from simulator.question import Question
+from simulator.question import BATCH_TIER, Question
 from simulator.schemas import conform
 from simulator.sounds import Sound
 from simulator.transcriber import TOKENS_PER_SECOND, is_transcriber
@@ -164,7 +164,8 @@ def count_tokens(question: Question, looks: Sequence[Look], answer: Answer) -> T
 
 def reply_body(answer: Answer, tokens: Tokens, question: Question, response_id: str) -> dict[str, Any]:
     """The GenerateContentResponse."""
-    usage = {**_usage(tokens), "serviceTier": question.tier}
+    # Whether a row of a batch names its tier is not known: nobody should rely on it.
+    usage = _usage(tokens) if question.tier == BATCH_TIER else {**_usage(tokens), "serviceTier": question.tier}
     body: dict[str, Any] = {"usageMetadata": usage, "modelVersion": question.model, "responseId": response_id}
     if answer.note is not None:
         body["modelStatus"] = {"message": answer.note}

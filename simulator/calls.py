@@ -41,7 +41,11 @@ def check_deadline(text: str) -> None:
 
 def read_call(body: bytes, call: Call) -> tuple[Question, list[Look]]:
     """The question in a request body, noted in the ledger, and what its media show. Raises RefusedError."""
-    question = read_question(read_request(body), call.model)
+    return look_at(read_question(read_request(body), call.model), call)
+
+
+def look_at(question: Question, call: Call) -> tuple[Question, list[Look]]:
+    """The question, noted in the ledger, and what its media show. Raises RefusedError."""
     call.about(question)
     looks = [look(item) for item in question.media]
     sounds = [item for item in looks if isinstance(item, Sound)]

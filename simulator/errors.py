@@ -6,7 +6,7 @@ API have reported; where no report is known the text is the simulator's own.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -20,11 +20,12 @@ _HTML = "<!DOCTYPE html>\n<html lang=en><title>Error {code}</title><p><b>{code}.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What goes back over the wire: an HTTP status, a content type and the whole body."""
+    """What goes back over the wire: an HTTP status, a content type, further headers and the whole body."""
 
     status: int
     body: bytes
     content_type: str = JSON_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class RefusedError(Exception):
@@ -71,10 +72,10 @@ def api_key_invalid() -> Reply:
     return error_reply(400, "INVALID_ARGUMENT", message, [_error_info("API_KEY_INVALID")])
 
 
-def model_not_found(model: str, version: str = "v1") -> Reply:
-    """The answer to a model that does not exist."""
+def model_not_found(model: str, version: str = "v1", method: str = "generateContent") -> Reply:
+    """The answer to a model that does not exist, or does not offer that method."""
     message = (
-        f"models/{model} is not found for API version {version}, or is not supported for generateContent. "
+        f"models/{model} is not found for API version {version}, or is not supported for {method}. "
         "Call ListModels to see the list of available models and their supported methods."
     )
     return error_reply(404, "NOT_FOUND", message)
@@ -179,6 +180,11 @@ def _help_only_quota(_model: str, _seconds: float | None) -> Reply:
 
 def _absurd_quota(model: str, _seconds: float | None) -> Reply:
     return quota_exceeded(model, [(QuotaName.FILE_STORAGE, 21474836480)], "9223372036854775807s")
+
+
+def storage_full(limit_bytes: int) -> RefusedError:
+    """The answer to a file for which the project has no room left."""
+    return RefusedError(quota_exceeded("", [(QuotaName.FILE_STORAGE, limit_bytes)], None))
 
 
 def _spend_limit(_model: str, _seconds: float | None) -> Reply:

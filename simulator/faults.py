@@ -1,7 +1,7 @@
 """The script of faults: which calls go wrong, and how.
 
 A script is a JSON list of rules; the first rule that fires decides. A rule counts the calls that meet its `model`,
-`tier` (flex, standard, priority), `media_sha256`, `label` and `text_contains` (and can be befallen by its fault, see
+`tier` (flex, standard, priority, batch), `media_sha256`, `label` and `text_contains` (and can be befallen by its fault, see
 below), and fires on those that its `nth`, `every` and `probability` choose (all of them where none is given), at most
 `times` times:
 
@@ -11,7 +11,8 @@ below), and fires on those that its `nth`, `every` and `probability` choose (all
      {"match": {"tier": "flex"}, "fault": {"kind": "503"}},
      {"match": {"label": {"job": "a"}, "text_contains": "photo"}, "fault": {"kind": "finish", "reason": "SAFETY"}}]
 
-Only valid calls count: a bad request is refused before the script is asked. Kinds:
+Only valid calls count: a bad request is refused before the script is asked. The rows of a batch count as calls, of the tier
+`batch`; what concerns the sending of a reply does not befall them. Kinds:
 
 - error replies, by name: see `errors.CATALOGUE` (`retry_after_seconds` sets the wait of `429_minute`, `429_day`,
   `429_several`)
@@ -29,6 +30,17 @@ Only valid calls count: a bad request is refused before the script is asked. Kin
 - `reset` (before a byte is sent), `reset_mid_body`, `hang` (until the client leaves), `trickle` (the reply over
   `seconds`), `late` (the reply after `seconds`)
 
+`"match": {"endpoint": "batch_create"}` makes a rule one for requests on files and batches (see ENDPOINTS), which may match
+`nth`, `every`, `probability`, `model` (of `batch_create`) and `text_contains` (in the display name). There every error reply can be
+had, `reset` (the request was carried out, its answer is lost), and
+
+- at `file_upload`, which is each piece of a file: `cut` (half of the piece arrives, then the connection goes)
+- at `batch_create`: `500_created` (answered with 500, the batch exists all the same); and of the batch, as it goes on:
+  `batch_stuck` (`reason`: PENDING, or RUNNING with half of the rows done), `batch_failed`, `batch_expired` (nothing done),
+  `batch_expired_half` (half of the rows are answered), `rows_failed` and `rows_all_failed` (every other row, or each, is an error),
+  `rows_missing` (every other one), `rows_shuffled` (answers out of order), `rows_swapped` (each pair of answers under the other's
+  key), `rows_without_key`
+
 `"paid": true|false` in a fault replaces the ledger's own judgement on whether the call was paid for: so answers that must be
 asked again are not counted as `paid_again`. The bill (`billed`, `cost_usd`) is Gemini's, and has every answer with 200.
 """
@@ -40,7 +52,7 @@ from typing import Any
 
 from simulator.errors import CATALOGUE
 from simulator.media import Look
-from simulator.question import TIERS, Question
+from simulator.question import BATCH_TIER, TIERS, Question
 from simulator.sounds import Sound
 
 ANSWER_KINDS = frozenset(
@@ -57,6 +69,24 @@ DELIVERY_KINDS = frozenset({"reset", "reset_mid_body", "hang", "trickle", "late"
 COLD_BELOW = 0.5
 """A temperature."""
 KINDS = CATALOGUE | ANSWER_KINDS | REPLY_KINDS | DELIVERY_KINDS
+GENERATE = "generate"
+BATCH_KINDS = frozenset(
+    {
+        *("batch_stuck", "batch_failed", "batch_expired", "batch_expired_half", "rows_failed", "rows_all_failed"),
+        *("rows_missing", "rows_shuffled", "rows_swapped", "rows_without_key"),
+    }
+)
+_ANYWHERE = CATALOGUE | {"reset"}
+ENDPOINTS: Mapping[str, frozenset[str]] = {
+    GENERATE: KINDS,
+    "file_upload": _ANYWHERE | {"cut"},
+    "batch_create": _ANYWHERE | BATCH_KINDS | {"500_created"},
+    **dict.fromkeys(("file_start", "file_get", "file_list", "file_download", "file_delete"), _ANYWHERE),
+    **dict.fromkeys(("batch_get", "batch_list", "batch_cancel", "batch_delete"), _ANYWHERE),
+}
+"""The kinds of fault of each endpoint."""
+STUCK_IN = ("PENDING", "RUNNING")
+_OF_CALLS = ("tier", "media_sha256", "label")
 
 
 class ScriptError(ValueError):
@@ -78,6 +108,7 @@ class Fault:
 class Match:
     """Which calls a rule is about. Empty: every call."""
 
+    endpoint: str = GENERATE
     nth: list[int] | None = None
     every: int | None = None
     probability: float | None = None
@@ -101,8 +132,15 @@ class Rule:
 
     def fires(self, question: Question, looks: Sequence[Look]) -> bool:
         """Does this call go wrong by this rule? Counts the call."""
-        if not (_is_about(self.match, question) and _can_happen(self.fault, question, looks)):
-            return False
+        return _is_about(self.match, question) and _can_happen(self.fault, question, looks) and self._fires_now()
+
+    def fires_at(self, endpoint: str, *, model: str, display_name: str) -> bool:
+        """As `fires`, for a request on files or batches."""
+        match = self.match
+        is_meant = match.endpoint == endpoint and match.model in (None, model)
+        return is_meant and (match.text_contains or "") in display_name and self._fires_now()
+
+    def _fires_now(self) -> bool:
         self.seen += 1
         if self.times is not None and self.fired >= self.times:
             return False
@@ -135,7 +173,14 @@ def next_fault(rules: list[Rule], question: Question, looks: Sequence[Look]) -> 
     return next((rule.fault for rule in rules if rule.fires(question, looks)), None)
 
 
+def next_fault_at(rules: list[Rule], endpoint: str, *, model: str = "", display_name: str = "") -> Fault | None:
+    """As `next_fault`, for a request on files or batches."""
+    return next((rule.fault for rule in rules if rule.fires_at(endpoint, model=model, display_name=display_name)), None)
+
+
 def _is_about(match: Match, question: Question) -> bool:
+    if match.endpoint != GENERATE:
+        return False
     if match.model is not None and match.model != question.model:
         return False
     if match.tier is not None and match.tier != question.tier:
@@ -148,7 +193,9 @@ def _is_about(match: Match, question: Question) -> bool:
 
 
 def _can_happen(fault: Fault, question: Question, looks: Sequence[Look]) -> bool:
-    """Some faults befall long sounds or cold questions alone."""
+    """Some faults befall long sounds or cold questions alone, and of a row of a batch no reply is sent."""
+    if question.tier == BATCH_TIER and fault.kind in REPLY_KINDS | DELIVERY_KINDS:
+        return False
     if fault.kind.endswith("_over"):
         return max((look.duration for look in looks if isinstance(look, Sound)), default=0.0) > fault.seconds
     return not fault.kind.endswith("_cold") or question.temperature < COLD_BELOW
@@ -159,17 +206,32 @@ def _rule(value: object, where: str, seed: str) -> Rule:
     fault = _checked(given.get("fault"), {item.name for item in fields(Fault)}, f"{where}: fault")
     match = _checked(given.get("match", {}), {item.name for item in fields(Match)}, f"{where}: match")
     _check_types(given | match | fault, where)
-    if fault.get("kind") not in KINDS:
-        message = f"{where}: unknown kind {fault.get('kind')!r}. Known: {', '.join(sorted(KINDS))}."
-        raise ScriptError(message)
+    _check_endpoint(match, fault, where)
     if fault["kind"] in ("finish", "blocked"):
         fault = {"reason": "SAFETY", **fault}
+    if fault["kind"] == "batch_stuck" and fault.setdefault("reason", "RUNNING") not in STUCK_IN:
+        message = f"{where}: reason cannot be {fault['reason']!r}. Known: {', '.join(STUCK_IN)}."
+        raise ScriptError(message)
     return Rule(
         match=Match(**match),
         fault=Fault(**fault),
         times=given.get("times"),
         chance=random.Random(seed),
     )
+
+
+def _check_endpoint(match: Mapping[str, Any], fault: Mapping[str, Any], where: str) -> None:
+    endpoint = match.get("endpoint", GENERATE)
+    if endpoint not in ENDPOINTS:
+        message = f"{where}: unknown endpoint {endpoint!r}. Known: {', '.join(sorted(ENDPOINTS))}."
+        raise ScriptError(message)
+    known = ENDPOINTS[endpoint]
+    if fault.get("kind") not in known:
+        message = f"{where}: unknown kind {fault.get('kind')!r} for {endpoint}. Known: {', '.join(sorted(known))}."
+        raise ScriptError(message)
+    if endpoint != GENERATE and (named := [name for name in _OF_CALLS if name in match]):
+        message = f"{where}: {named[0]} cannot be matched at {endpoint}."
+        raise ScriptError(message)
 
 
 def _checked(value: object, allowed: set[str], where: str) -> dict[str, Any]:
@@ -185,7 +247,7 @@ def _checked(value: object, allowed: set[str], where: str) -> dict[str, Any]:
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("times", "every"), (int,)),
     **dict.fromkeys(("probability", "seconds", "retry_after_seconds"), (int, float)),
-    **dict.fromkeys(("model", "tier", "media_sha256", "text_contains", "reason", "kind"), (str,)),
+    **dict.fromkeys(("endpoint", "model", "tier", "media_sha256", "text_contains", "reason", "kind"), (str,)),
     "nth": (list,),
     "label": (dict,),
     "paid": (bool,),
@@ -199,8 +261,9 @@ def _check_types(given: Mapping[str, object], where: str) -> None:
         if value is not None and (not isinstance(value, allowed) or wrong_number):
             message = f"{where}: {name} cannot be {value!r}."
             raise ScriptError(message)
-    if given.get("tier", TIERS[0]) not in TIERS:
-        message = f"{where}: tier cannot be {given['tier']!r}. Known: {', '.join(TIERS)}."
+    tiers = (*TIERS, BATCH_TIER)
+    if given.get("tier", TIERS[0]) not in tiers:
+        message = f"{where}: tier cannot be {given['tier']!r}. Known: {', '.join(tiers)}."
         raise ScriptError(message)
     if given.get("every") == 0:
         message = f"{where}: every must be at least 1."

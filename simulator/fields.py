@@ -1,4 +1,4 @@
-"""The fields that a generateContent request may have: tables, no code.
+"""The fields that a request may have (generateContent, a new file, a new batch): tables, no code.
 
 Names are the protocol's own (snake_case); `wire.py` accepts the camelCase spelling of each as well. After the
 REST reference and google-genai 3.4. A field's type is one of
@@ -120,6 +120,21 @@ MESSAGES: Mapping[str, Mapping[str, FieldType]] = {
         "retrieval_config": "struct",
         "include_server_side_tool_invocations": "bool",
     },
+    "CreateFileRequest": {"file": "File"},
+    "File": {"name": "string", "display_name": "string", "mime_type": "string", "size_bytes": "int"},
+    "BatchGenerateContentRequest": {"batch": "GenerateContentBatch"},
+    "GenerateContentBatch": {
+        "model": "string",
+        "display_name": "string",
+        "input_config": "InputConfig",
+        "priority": "int",
+        "webhook_config": "WebhookConfig",
+    },
+    "InputConfig": {"file_name": "string", "requests": "InlinedRequests"},
+    "InlinedRequests": {"requests": ["InlinedRequest"]},
+    "InlinedRequest": {"request": "GenerateContentRequest", "metadata": "struct"},
+    "WebhookConfig": {"uris": ["string"], "user_metadata": "struct"},
+    "BatchLine": {"key": "string", "request": "struct"},
 }
 
 PART_DATA = (

@@ -6,12 +6,14 @@ trickles, cut off, or not at all.
 """
 
 import asyncio
+import os
 import socket
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qs, unquote
 
@@ -21,6 +23,7 @@ from simulator.errors import Reply, html_reply
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _TRICKLES = 20
+FILE_BLOCK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +159,18 @@ class Connection(asyncio.Protocol):
         await self._drained
         return self.is_open
 
+    async def reply_file(self, head: Reply, path: Path) -> bool:
+        """Send the file as the body of a reply, a block at a time; True where a client that was still there got it all."""
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            self._transport.write(_head(head, keep_alive=self._keep_alive, body_bytes=size))
+            while block := file.read(FILE_BLOCK_BYTES):
+                if not self.is_open:
+                    return False
+                self._transport.write(block)
+                await self._drained
+        return self.is_open
+
     async def trickle(self, reply: Reply, seconds: float) -> bool:
         """Send the reply in small pieces over that time; True where a client that was still there got it all."""
         whole = _head(reply, keep_alive=self._keep_alive) + reply.body
@@ -191,13 +206,15 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
 
-def _head(reply: Reply, *, keep_alive: bool) -> bytes:
+def _head(reply: Reply, *, keep_alive: bool, body_bytes: int | None = None) -> bytes:
     try:
         phrase = HTTPStatus(reply.status).phrase
     except ValueError:
         phrase = "Unknown"
     connection = "" if keep_alive else "Connection: close\r\n"
+    further = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+    length = len(reply.body) if body_bytes is None else body_bytes
     return (
         f"HTTP/1.1 {reply.status} {phrase}\r\nContent-Type: {reply.content_type}\r\n"
-        f"Content-Length: {len(reply.body)}\r\nServer: mediascribe-simulator\r\n{connection}\r\n"
+        f"Content-Length: {length}\r\nServer: mediascribe-simulator\r\n{further}{connection}\r\n"
     ).encode("latin-1")

@@ -22,7 +22,7 @@ from simulator.sounds import Sound
 
 @dataclass(kw_only=True, slots=True)
 class Call:
-    """One generateContent request. Filled in while it is served."""
+    """One generateContent request, or one row of a batch. Filled in while it is served."""
 
     sequence: int
     time: str
@@ -47,7 +47,7 @@ class Call:
     """Was this call paid for, as far as the script of faults has it? A 200 answer, blocked ones included, delivered or
     not; else what the script says."""
     tier: str | None = None
-    """The service tier: standard, flex, priority; None where the request could not be read."""
+    """The service tier: standard, flex, priority, batch; None where the request could not be read."""
     billed: bool = False
     """Is the call on Gemini's bill? Every answer of a model with 200, blocked and spoilt ones too; no error; of calls that
     were cut off (reset, hang) those that the script calls paid."""

@@ -21,6 +21,8 @@ MAX_LABELS = 64
 OUTPUT_LIMIT_TOKENS = 65_536
 DEFAULT_THOUGHT_TOKENS = 24
 TIERS = ("standard", "flex", "priority")
+BATCH_TIER = "batch"
+"""Of a row of a batch, which names no tier itself."""
 
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -53,7 +55,7 @@ class Question:
     translate_to: str | None
     """The language into which the text asks to translate."""
     tier: str
-    """The service tier, one of TIERS."""
+    """The service tier, one of TIERS, or BATCH_TIER."""
     transcription: Transcription
     """What is asked of a model made for transcription; others make no use of it."""
 
@@ -114,7 +116,7 @@ def _parts(content: dict[str, Any], path: str) -> list[dict[str, Any]]:
 
 
 def _no_file(uri: str) -> RefusedError:
-    """There is no Files API here, and nothing is fetched."""
+    """Uploaded files are for batches alone here, and nothing is fetched."""
     if "/files/" not in uri:
         return invalid_argument("Cannot fetch content from the provided URL.")
     name = uri.rsplit("/", 1)[-1][:80]

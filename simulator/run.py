@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from simulator.faults import ScriptError
+from simulator.files import GOOGLES, FileLimits
 from simulator.ledger import Ledger
 from simulator.quota import NO_LIMITS, Limits
 from simulator.server import MODELS, Options, Simulator
@@ -24,6 +25,8 @@ def serve(
     models: Iterable[str] = (),
     latency_seconds: tuple[float, float] = (0.0, 0.0),
     limits: Limits = NO_LIMITS,
+    files: FileLimits = GOOGLES,
+    batch_seconds: float = 1.0,
     seed: int = 0,
     faults_path: Path | None = None,
     ledger_path: Path | None = None,
@@ -39,6 +42,8 @@ def serve(
         models=tuple(dict.fromkeys((*MODELS, *models))),
         latency_seconds=latency_seconds,
         limits=limits,
+        files=files,
+        batch_seconds=batch_seconds,
         seed=seed,
         faults=_script(faults_path) if faults_path else (),
     )

@@ -1,4 +1,4 @@
-"""The simulator itself: which request goes where, and who may ask.
+"""The simulator itself: which request goes where, and who may ask. Files and batches have `resources.py`.
 
 `/v1/…`, `/v1beta/…`, `/v1beta1/…` are Gemini's and need a key. `/simulator/…` is the simulator's own: it shows the
 ledger, takes fault scripts and changes which key is right.
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.answers import INPUT_LIMIT_TOKENS, count_input
+from simulator.batches import BatchStore
 from simulator.calls import Ending, answer_call, check_deadline, deliver, read_call
 from simulator.errors import (
     RefusedError,
@@ -26,15 +27,19 @@ from simulator.errors import (
     model_not_found,
 )
 from simulator.faults import Rule, ScriptError, next_fault, read_script
+from simulator.files import GOOGLES, FileLimits, FileStore
 from simulator.http import Connection, Request
 from simulator.ledger import Call, Ledger
 from simulator.question import OUTPUT_LIMIT_TOKENS
 from simulator.quota import NO_LIMITS, Limits, Quota
+from simulator.resources import Resources
 
 MODELS = (
     *("gemini-3.8-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.5-transcribe"),
     *("gemini-2.5-pro", "gemini-2.5-flash"),
 )
+WITHOUT_BATCH = frozenset({"gemini-3.5-transcribe"})
+"""Models that offer no batches: https://ai.google.dev/gemini-api/docs/models/gemini-3.5-transcribe."""
 MAX_BODY_BYTES = 100 * 1024 * 1024
 THREAD_FROM_BYTES = 256 * 1024
 """Larger requests are read and looked at in a thread, so that the others need not wait."""
@@ -59,6 +64,9 @@ class Options:
     """Each answer takes a time drawn from this range."""
     limits: Limits = NO_LIMITS
     """Per model: what exceeds them is answered with 429."""
+    files: FileLimits = GOOGLES
+    batch_seconds: float = 1.0
+    """How long a batch takes; longer where its rows do."""
     seed: int = 0
     faults: Sequence[object] = ()
     """The script to begin with, as JSON: see `faults.py`."""
@@ -72,7 +80,23 @@ class Simulator:
         self._options = options
         self._script: object = list(options.faults)
         self._connections: set[Connection] = set()
+        self._make_stores()
         self._reset()
+
+    def _make_stores(self) -> None:
+        options = self._options
+        self._files = FileStore(options.files)
+        self._batches = BatchStore(self._files, self.ledger, lambda: self._rules, options.batch_seconds)
+        self._resources = Resources(
+            self._files,
+            self._batches,
+            rules=lambda: self._rules,
+            batch_models=lambda model: model in options.models and model not in WITHOUT_BATCH,
+        )
+
+    def _close_stores(self) -> None:
+        self._batches.close()
+        self._files.close()
 
     def _reset(self) -> None:
         self._rules: list[Rule] = read_script(self._script, seed=self._options.seed)
@@ -88,6 +112,7 @@ class Simulator:
         """Hang up on every client, and let the calls that were being served reach the ledger."""
         for connection in list(self._connections):
             connection.close()
+        self._close_stores()
         for _ in range(100):
             if not self.ledger.in_flight:
                 break
@@ -99,6 +124,8 @@ class Simulator:
         path = _MODEL_PATH.fullmatch(request.path)
         if path and path["verb"] == "generateContent" and path["model"] and request.method == "POST":
             await self._generate(request, connection, path["model"], path["version"])
+            return
+        if await self._resources.handle(request, connection, self._check_key):
             return
         try:
             reply = self._control(request) or self._catalogue(request, path)
@@ -115,6 +142,8 @@ class Simulator:
                 return json_reply(self.ledger.summary())
             case "POST", "/simulator/reset":
                 self.ledger.reset()
+                self._close_stores()
+                self._make_stores()
                 self._reset()
                 return json_reply({})
             case "POST", "/simulator/faults":
@@ -157,14 +186,16 @@ class Simulator:
             return model_not_found(path["model"], path["version"])
         return json_reply(_described(path["model"]))
 
-    def _check_key(self, request: Request) -> None:
+    def _check_key(self, request: Request) -> str:
+        """The key, or token, that the request bears. Raises RefusedError where it is not right."""
         keys = [request.headers.get("x-goog-api-key", ""), *request.query.get("key", [])]
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token not in ("", REFUSED_KEY):
-            return
+            return token
         key = next((item for item in keys if item), "")
         if not key or key == REFUSED_KEY or self._right_key not in (None, key):
             raise RefusedError(api_key_invalid())
+        return key
 
     async def _generate(self, request: Request, connection: Connection, model: str, version: str) -> None:
         call = self.ledger.begin(model)
@@ -212,5 +243,8 @@ def _described(model: str) -> dict[str, object]:
         "displayName": f"{model} (simulated)",
         "inputTokenLimit": INPUT_LIMIT_TOKENS,
         "outputTokenLimit": OUTPUT_LIMIT_TOKENS,
-        "supportedGenerationMethods": ["generateContent"],
+        "supportedGenerationMethods": [
+            "generateContent",
+            *(() if model in WITHOUT_BATCH else ("batchGenerateContent",)),
+        ],
     }

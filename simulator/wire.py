@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simulator.errors import invalid_argument, invalid_payload
+from simulator.errors import RefusedError, invalid_argument, invalid_payload
 from simulator.fields import ENUMS, MESSAGES, FieldType
 
 MAX_VIOLATIONS = 20
@@ -33,22 +33,44 @@ def _spellings(fields: Mapping[str, FieldType]) -> dict[str, tuple[str, FieldTyp
 _FIELDS = {message: _spellings(fields) for message, fields in MESSAGES.items()}
 
 
-def read_request(body: bytes) -> dict[str, Any]:
-    """The request with every name in snake_case and every base64 field decoded to bytes.
+def read_request(body: bytes, name: str = "GenerateContentRequest") -> dict[str, Any]:
+    """The message of that name with every field's name in snake_case and every base64 field decoded to bytes.
 
     Null fields are left out, as proto-JSON says. Raises RefusedError (400) that names each offending field.
     """
+    return read_message(read_json(body), name)
+
+
+def read_json(body: bytes) -> object:
+    """The JSON value of a body or of a line. Raises RefusedError (400)."""
     try:
-        value = json.loads(str(body, "utf-8"), parse_constant=_refuse_constant)
-        reader = _Reader()
-        message = reader.message(value, "GenerateContentRequest", "")
+        value: object = json.loads(str(body, "utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        # Bad UTF-8, bad JSON, NaN, numbers of thousands of digits, nesting of thousands of levels.
-        text = str(error).encode("ascii", "replace").decode()[:200] or type(error).__name__
-        raise invalid_argument(f"Invalid JSON payload received. {text}") from error
+        raise _unreadable(error) from error
+    return value
+
+
+def read_message(value: object, name: str = "GenerateContentRequest") -> dict[str, Any]:
+    """As `read_request`, of what is decoded already."""
+    reader = _Reader()
+    try:
+        message = reader.message(value, name, "")
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error) from error
     if reader.violations:
         raise invalid_payload(reader.violations[:MAX_VIOLATIONS])
     return message
+
+
+def unknown_field(value: Mapping[str, object], name: str = "GenerateContentRequest") -> str | None:
+    """The first field of the decoded message, at its top level, that a message of that name does not have."""
+    return next((key for key in value if key not in _FIELDS[name]), None)
+
+
+def _unreadable(error: Exception) -> RefusedError:
+    """Bad UTF-8, bad JSON, NaN, numbers of thousands of digits, nesting of thousands of levels."""
+    text = str(error).encode("ascii", "replace").decode()[:200] or type(error).__name__
+    return invalid_argument(f"Invalid JSON payload received. {text}")
 
 
 def _refuse_constant(name: str) -> None:

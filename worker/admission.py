@@ -12,6 +12,7 @@ from http import HTTPStatus
 from gemini.question import Call, Question
 from models.failures import Failure, FailureCode, Nature, failure
 from models.ids import new_id
+from models.tier import lane_of
 from tasks.base import Clip
 from worker.forecast import Guess, first_guess
 from worker.quota.terms import Outcome, Reason, Reply, Settled, Want
@@ -38,7 +39,7 @@ class Pass:
 
 async def admit(work: Work, clip: Clip, question: Question, tools: Tools) -> Pass | Failure:
     """Wait for the call's turn. The failure says what it would have to wait for longer than it can."""
-    lane, call_id = work.job.lane, new_id("cal")
+    lane, call_id = lane_of(question.model, question.tier), new_id("cal")
     guess = first_guess(work.kind.name, question, clip)
     tokens = tools.forecast.input_tokens(guess)
     patience = PATIENCE_SECONDS if work.has_one_clip else RECORDING_PATIENCE_SECONDS
@@ -49,7 +50,8 @@ async def admit(work: Work, clip: Clip, question: Question, tools: Tools) -> Pas
     denied: Failure | None = None
     is_held = False
     try:
-        denied = await tools.budgets.hold(work.job, call_id, partial(tools.forecast.most_usd, guess, tools.prices))
+        most_usd = partial(tools.forecast.most_usd, guess, tools.prices)
+        denied = await tools.budgets.hold(work.job, call_id, most_usd, lane=lane)
         is_held = denied is None
     finally:
         if not is_held:
@@ -68,7 +70,8 @@ def note_end(admitted: Pass, call: Call, tools: Tools) -> None:
 async def give_back(work: Work, admitted: Pass, tools: Tools, *, was_sent: bool) -> None:
     """The call was not made, or it was broken off and nobody will know how it ended."""
     tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.UNSENT))
-    await asyncio.shield(tools.budgets.give_back(work.job, admitted.call_id, was_sent=was_sent))
+    given_back = tools.budgets.give_back(work.job, admitted.call_id, lane=admitted.lane, was_sent=was_sent)
+    await asyncio.shield(given_back)
 
 
 def _outcome(call: Call) -> tuple[Outcome, float]:

@@ -14,11 +14,13 @@ from gemini.question import Call, Question
 from models.failures import Failure, FailureError, Nature
 from models.moves import AnswerRecord, Record
 from models.store.answers import StoredAnswer, WantedAnswer
+from models.tier import lane_of, tier_of
 from tasks.base import Answer, Clip, Doubt, Preparation, Verdict, hash_clip
 from tasks.remedies import Remedy, Take, given_up, remedy_for
-from worker.admission import admit, give_back, note_end
+from worker.admission import Pass, admit, give_back, note_end
 from worker.booking import call_record
 from worker.containment import contained
+from worker.tiers import is_refusal, refusal
 from worker.work import Tools, Work
 
 _WAS_SPLIT = "split"
@@ -151,7 +153,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
     if isinstance(admitted, Failure):
         _end(work, turn, admitted)
         if admitted.pauses_lane:
-            await _tell_lane(work, admitted, tools)
+            await _tell_lane(work, lane_of(question.model, question.tier), admitted, tools)
         return None
     is_only, call, was_sent = work.has_one_clip, None, False
     try:
@@ -159,17 +161,17 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             await tools.calls_in_flight.acquire()
             work.holds_slot = is_only
         try:
-            stopped = tools.begin_call_of(work.job)
+            stopped = tools.begin_call_of(work.job, admitted.lane)
             if stopped is not None:
                 _end(work, turn, stopped)
                 return None
             was_sent = True
             call = await _ask(work, question, tools)
             note_end(admitted, call, tools)  # nothing is awaited from the answer until it is booked
-            step = _judge(work, turn, admitted.call_id, call, tools)
+            step = _judge(work, turn, admitted, call, tools)
             if step is not None or not is_only:  # the only answer is stored together with the end of the job
                 await _store(work, tools)
-            await _tell_lane(work, call.failure, tools, is_answered=call.answered)
+            await _tell_lane(work, admitted.lane, call.failure, tools, is_answered=call.answered)
             return step
         finally:
             if not is_only:
@@ -179,14 +181,14 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             await give_back(work, admitted, tools, was_sent=was_sent)
 
 
-def _judge(work: Work, turn: _Turn, call_id: str, call: Call, tools: Tools) -> Take | Remedy | None:
+def _judge(work: Work, turn: _Turn, admitted: Pass, call: Call, tools: Tools) -> Take | Remedy | None:
     """Book the call; note its answer, or its failure where nothing more can be done about it."""
     clip, course = turn.clip, turn.course
     course.calls += 1
-    verdict = call.failure or _check(work, clip, call)
+    verdict = _why_failed(work, admitted, call, tools) or _check(work, clip, call)
     why = verdict.why if isinstance(verdict, Doubt) else verdict if isinstance(verdict, Failure) else None
     answer = verdict.answer if isinstance(verdict, Doubt) else None if isinstance(verdict, Failure) else verdict
-    work.calls.append(call_record(call_id, clip, call, why, tools.prices))
+    work.calls.append(call_record(admitted, clip, call, why, tools.prices))
     if why is None and answer is not None:
         _stands(work, clip, answer, call.model_version)
         return None
@@ -204,6 +206,12 @@ def _judge(work: Work, turn: _Turn, call_id: str, call: Call, tools: Tools) -> T
         if answer is not None:
             _keep(work, clip, _doubt_marker(answer, step), call.model_version, in_doubt=True)
     return step
+
+
+def _why_failed(work: Work, admitted: Pass, call: Call, tools: Tools) -> Failure | None:
+    if call.failure is None or not is_refusal(call, tier_of(admitted.lane)):
+        return call.failure
+    return refusal(call.failure, work.job, tools.settings, held_seconds=work.held_seconds)
 
 
 def _end(work: Work, turn: _Turn, why: Failure) -> None:
@@ -239,13 +247,13 @@ async def _store(work: Work, tools: Tools) -> None:
     await asyncio.shield(tools.records.ask(record))
 
 
-async def _tell_lane(work: Work, why: Failure | None, tools: Tools, *, is_answered: bool = False) -> None:
+async def _tell_lane(work: Work, lane: str, why: Failure | None, tools: Tools, *, is_answered: bool = False) -> None:
     """What is wrong with the lane is wrong for all, also where this clip does with the answer that it had before."""
-    action = tools.lanes.note(work.job, why) if why is not None else None
+    action = tools.lanes.note(lane, work.job.id, why) if why is not None else None
     if why is not None and action is not None:
-        await asyncio.to_thread(tools.lanes.publish, work.job, why, action)
-    elif is_answered and tools.lanes.is_probe(work.job):
-        await asyncio.to_thread(tools.lanes.open, work.job)
+        await asyncio.to_thread(tools.lanes.publish, lane, work.job.id, why, action)
+    elif is_answered and tools.lanes.is_probe(lane, work.job.id):
+        await asyncio.to_thread(tools.lanes.open, lane)
 
 
 def _let_go(work: Work, tools: Tools) -> None:
@@ -266,7 +274,8 @@ async def _ask(work: Work, question: Question, tools: Tools) -> Call:
 def _question(work: Work, clip: Clip, tools: Tools) -> Question:
     asked = contained(work.kind.ask, clip, work.options, work.job.model)
     labels = {"job": work.job.id, "clip": clip.key}
-    return replace(asked, labels=labels, timeout_seconds=tools.settings.call_timeout_seconds)
+    tier = work.tier(tools.settings)
+    return replace(asked, labels=labels, tier=tier, timeout_seconds=tools.settings.timeout_seconds(tier))
 
 
 def _check(work: Work, clip: Clip, call: Call) -> Verdict:

@@ -1,4 +1,4 @@
-"""A call to Gemini as it is booked: what it used, and what it cost by the price of the day."""
+"""A call to Gemini as it is booked: what it used, and what it cost by the price of the day in its tier."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -7,15 +7,17 @@ from gemini.prices import PriceTable, cost_usd
 from gemini.question import Call, Usage
 from models.failures import Failure
 from models.moves import CallRecord
+from models.tier import ServiceTier, tier_of
 from tasks.base import Clip
+from worker.admission import Pass
 
 
-def call_record(call_id: str, clip: Clip, call: Call, why: Failure | None, prices: PriceTable) -> CallRecord:
-    """The record of one call by its id; `why` says why its answer cannot be used, if it cannot."""
+def call_record(admitted: Pass, clip: Clip, call: Call, why: Failure | None, prices: PriceTable) -> CallRecord:
+    """The record of one call; `why` says why its answer cannot be used, if it cannot."""
     used = call.usage or Usage()
-    cost = _cost(call, used, prices) if call.usage else None
+    cost = _cost(call, used, prices, tier_of(admitted.lane)) if call.usage else None
     return CallRecord(
-        id=call_id, clip=clip.index, model=call.model, model_version=call.model_version,
+        id=admitted.call_id, clip=clip.index, lane=admitted.lane, model=call.model, model_version=call.model_version,
         http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id,
         failure=why,
         input_tokens=used.input_tokens, output_tokens=used.output_tokens, thinking_tokens=used.thinking_tokens,
@@ -24,8 +26,8 @@ def call_record(call_id: str, clip: Clip, call: Call, why: Failure | None, price
     )  # fmt: skip
 
 
-def _cost(call: Call, used: Usage, prices: PriceTable) -> Decimal | None:
+def _cost(call: Call, used: Usage, prices: PriceTable, tier: ServiceTier) -> Decimal | None:
     """What Google bills, by the price of the model that answered, or of the one that was asked."""
     names = dict.fromkeys(name for name in (call.model_version, call.model) if name)
-    known = (cost_usd(prices, name, used, datetime.now(UTC).date()) for name in names)
+    known = (cost_usd(prices, name, used, datetime.now(UTC).date(), tier) for name in names)
     return next((cost for cost in known if cost is not None), None)

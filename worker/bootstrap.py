@@ -14,20 +14,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import structlog
 
-import migrations
 from gemini.client import GeminiClient, connection_from_environment
 from gemini.price_files import load_prices
 from media.audio import RecordingLimits
 from media.image import PictureLimits
 from media.sandbox import Sandbox, SandboxLimits
-from models.database import Database, DatabaseNotReadyError, open_database
+from models.budget import EVERY_LANE, Period, Scope
+from models.database import Database, open_database
 from models.ids import new_id
 from models.moves import Record
 from models.store import lanes, leases, reports
+from models.store.budgets import set_budget
+from models.tier import tier_of
 from tasks.base import MediaLimits
 from worker.announcing import Announcer
 from worker.budget import Budgets
@@ -61,30 +62,6 @@ REDIS = ("redis://", "rediss://")
 
 AHEAD = 1.5
 """Jobs in hand for each call in flight, so that the next pictures are ready when a call ends."""
-
-
-def open_ready_database(settings: Settings, *, pool_size: int = 8) -> Database:
-    """The database with its tables. A SQLite file is made and brought up to date; another database is only checked.
-
-    Raises DatabaseUnavailableError, DatabaseNotReadyError, DatabaseUrlError.
-    """
-    url = settings.resolved_database_url()
-    database = open_database(url, pool_size=pool_size)
-    if database.dialect == "sqlite":
-        Path(str(database.writer.url.database)).parent.mkdir(parents=True, exist_ok=True)
-    stored, needed = migrations.stored_revision(database), migrations.newest_revision()
-    if stored == needed:
-        return database
-    if not migrations.is_known(stored):
-        raise DatabaseNotReadyError(
-            f"the database is at revision {stored}, which this version of mediascribe does not know; start a newer version"
-        )
-    if database.dialect == "sqlite":
-        migrations.upgrade(database)
-        return database
-    raise DatabaseNotReadyError(
-        f"the database is at revision {stored or 'none'}, this version needs {needed}; run: mediascribe db upgrade"
-    )
 
 
 def media_limits(settings: Settings) -> MediaLimits:
@@ -146,7 +123,8 @@ class Worker:
         self._gate_thread = None if self._settings.embedded else ThreadPoolExecutor(1, "mediascribe-quota")
         self._gate = Gate(
             self._counts, limits=self.lanes.limits_of, today=self._today.of,
-            lease_seconds=self._settings.call_timeout_seconds + SLACK_SECONDS, executor=self._gate_thread,
+            lease_seconds=lambda lane: self._settings.timeout_seconds(tier_of(lane)) + SLACK_SECONDS,
+            executor=self._gate_thread,
         )  # fmt: skip
         self.runner = self._make_runner(role)
         self.feeder = Feeder(
@@ -171,6 +149,8 @@ class Worker:
         leases.forget_workers(self._database, after_seconds=KEEP_WORKERS_SECONDS)
         if self._settings.embedded:
             take_back_from_dead(self._database, facts.host)
+        if self._settings.budget_usd is not None:
+            set_budget(self._database, Scope.LANE, EVERY_LANE, limit_usd=self._settings.budget_usd, period=Period.DAY)
         lanes.probe_in(self._database, None, seconds=0.0)  # a new process may have the right key
         self.lanes.refresh()
         self._heartbeat.start()

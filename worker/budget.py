@@ -65,12 +65,14 @@ class Budgets:
             **how,  # type: ignore[arg-type]
         )
 
-    async def hold(self, job: ClaimedJob, call_id: str, most_usd: Callable[[], Decimal]) -> Failure | None:
+    async def hold(
+        self, job: ClaimedJob, call_id: str, most_usd: Callable[[], Decimal], *, lane: str
+    ) -> Failure | None:
         """Hold the most that a call may cost; why it must not be made, or None where it may.
 
         The amount is asked for only where there is a budget. The hold ends when the call is recorded under the same id. Raises DatabaseUnavailableError once it is given up.
         """
-        target = Target(batch_id=job.batch_id, owner=job.owner, lane=job.lane)
+        target = Target(batch_id=job.batch_id, owner=job.owner, lane=lane)
         if not await self._is_under(target):
             return None
         denial = await self._holds.ask(
@@ -78,12 +80,12 @@ class Budgets:
         )
         return None if denial is None else why_denied(denial)
 
-    async def give_back(self, job: ClaimedJob, call_id: str, *, was_sent: bool) -> None:
+    async def give_back(self, job: ClaimedJob, call_id: str, *, lane: str, was_sent: bool) -> None:
         """End the hold of a call that will not be recorded, if there is one. Raises DatabaseUnavailableError.
 
         What was sent and broken off may be on Google's bill: its hold is presumed to be spent.
         """
-        if await self._is_under(Target(batch_id=job.batch_id, owner=job.owner, lane=job.lane)):
+        if await self._is_under(Target(batch_id=job.batch_id, owner=job.owner, lane=lane)):
             await self._holds.ask(_Unused(call_id=call_id, was_sent=was_sent))
 
     async def _is_under(self, target: Target) -> bool:

@@ -12,6 +12,7 @@ from math import ceil
 from gemini.abilities import Detail, audio_ability, picture_ability
 from gemini.prices import PriceTable, cost_usd
 from gemini.question import Call, Question, Usage
+from models.tier import ServiceTier
 from tasks.base import Clip
 
 CHARACTERS_PER_TOKEN = 4
@@ -34,6 +35,7 @@ class Guess:
 
     kind: str
     model: str
+    tier: ServiceTier
     input_tokens: int
     output_tokens: int
     """Answer and thinking."""
@@ -65,7 +67,7 @@ class Forecast:
         seen = self._seen.get((guess.kind, guess.model), _Seen())
         answer = ceil(guess.output_tokens * (seen.answer + DEVIATIONS * seen.deviation))
         usage = Usage(input_tokens=self.input_tokens(guess), output_tokens=answer)
-        return cost_usd(prices, guess.model, usage, datetime.now(UTC).date()) or Decimal(0)
+        return cost_usd(prices, guess.model, usage, datetime.now(UTC).date(), guess.tier) or Decimal(0)
 
     def learn(self, guess: Guess, call: Call) -> None:
         """The call came back: if its tokens were counted, the next guesses are better."""
@@ -87,7 +89,7 @@ def first_guess(kind: str, question: Question, clip: Clip) -> Guess:
     else:
         media = ceil(clip.seconds * audio_ability(question.model).most_tokens)
         answer = TRANSCRIPT_TOKENS + ceil(clip.seconds * TRANSCRIPT_TOKENS_PER_SECOND)
-    return Guess(kind=kind, model=question.model, input_tokens=text + media, output_tokens=answer)
+    return Guess(kind=kind, model=question.model, tier=question.tier, input_tokens=text + media, output_tokens=answer)
 
 
 def _picture_tokens(question: Question) -> int:

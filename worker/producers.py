@@ -17,7 +17,7 @@ from worker.submit import Item, RefusedError
 
 log = structlog.get_logger(__name__)
 
-_EXTRA = frozenset({"model", "metadata", "priority", "owner"})
+_EXTRA = frozenset({"model", "metadata", "priority", "owner", "service_tier"})
 _WAIT_SECONDS = 1.0
 
 
@@ -38,10 +38,9 @@ def read_item(
         raise _refused("options", "must be an object of names and values")
     if not isinstance(extra.get("metadata", {}), Mapping):
         raise _refused("metadata", "must be an object of names and values")
-    if not isinstance(extra.get("model", ""), str):
-        raise _refused("model", "must be a name, as text")
-    if not isinstance(extra.get("owner", ""), str):
-        raise _refused("owner", "must be a name, as text")
+    for name in ("model", "owner", "service_tier"):
+        if not isinstance(extra.get(name, ""), str):
+            raise _refused(name, "must be a name, as text")
     if not isinstance(extra.get("priority", 0), int):
         raise _refused("priority", "must be a whole number")
     return Item(
@@ -49,6 +48,7 @@ def read_item(
         source=source,
         options=options or {},
         model=extra.get("model"),
+        service_tier=extra.get("service_tier"),
         metadata=extra.get("metadata"),
         priority=extra.get("priority", 0),
         client_ref=task_id,

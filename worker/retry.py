@@ -7,6 +7,9 @@ from typing import Any
 from models.failures import Failure, Nature
 from models.moves import ClaimedJob, Ending, failed, given_back, succeeded, succeeded_partly, waits
 
+LANE_HOLDS_SECONDS = 2.0
+"""So long a job waits by itself whose lane is paused; then it is queued, and held back until the lane opens."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
@@ -76,7 +79,12 @@ def _backoff(attempt: int, failure: Failure, policy: RetryPolicy, jitter: float)
 
 
 def _throttled_delay(failure: Failure, policy: RetryPolicy, jitter: float) -> float:
-    """What the other side asked for; without a word from it, a span of its own, so that a crowd spreads out."""
+    """What the other side asked for; without a word from it, a span of its own, so that a crowd spreads out.
+
+    What pauses the lane holds the job back by that pause, which may end early: a person resumes it, a budget is raised.
+    """
+    if failure.pauses_lane:
+        return LANE_HOLDS_SECONDS * (1 + jitter)
     return _asked(failure, jitter) or policy.base_seconds * (1 + jitter * 4)
 
 

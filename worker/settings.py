@@ -10,11 +10,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from models.tier import ServiceTier
 
 PREFIX = "MEDIASCRIBE_"
 
@@ -61,6 +64,9 @@ class Settings(BaseModel):
     model: Annotated[str, Field(min_length=1, max_length=200)] = Field(
         "gemini-3.8-flash", description="The Gemini model when a job names none."
     )
+    service_tier: ServiceTier = Field(
+        ServiceTier.STANDARD, description="The service tier when a job names none: standard, flex, economy."
+    )
     concurrency: Annotated[int, Field(ge=1, le=5_000)] = Field(
         64, description="Gemini calls in flight per process, at most."
     )
@@ -72,6 +78,11 @@ class Settings(BaseModel):
     )
     rpd: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Requests a day of each model; the day begins at midnight in California. Empty: no limit."
+    )
+    budget_usd: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] | None = Field(
+        None,
+        description="US dollars that each lane may spend a day, where it has no budget of its own; each worker that starts "
+        "with it sets it for all, and `mediascribe budgets remove lane '*'` lifts it.",
     )
     prices_file: Path | None = Field(
         None,
@@ -91,6 +102,13 @@ class Settings(BaseModel):
     )
     call_timeout_seconds: Annotated[float, Field(ge=10, le=3_600)] = Field(
         120.0, description="Longest wait for one answer of Gemini, which refuses less than 10."
+    )
+    flex_timeout_seconds: Annotated[float, Field(ge=600, le=3_600)] = Field(
+        900.0, description="Longest wait for one answer in the flex tier, where it may take many minutes."
+    )
+    flex_fallback_seconds: Annotated[float, Field(ge=1, le=7 * 86_400)] = Field(
+        1_800.0,
+        description="How long a job waits for room in the flex tier before it is asked in the standard one, at its price.",
     )
     lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = Field(
         60.0, description="How long a silent worker keeps its jobs; it renews them six times in that time."
@@ -142,10 +160,10 @@ class Settings(BaseModel):
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
 
-    @field_validator("prices_file", mode="before")
+    @field_validator("prices_file", "budget_usd", mode="before")
     @classmethod
-    def _no_prices_file(cls, path: object) -> object:
-        return None if path == "" else path
+    def _empty_is_none(cls, given: object) -> object:
+        return None if given == "" else given
 
     @field_validator("broker_url")
     @classmethod
@@ -173,6 +191,10 @@ class Settings(BaseModel):
     def beat_seconds(self) -> float:
         """Time between two renewals of the leases."""
         return self.lease_seconds / 6
+
+    def timeout_seconds(self, tier: ServiceTier) -> float:
+        """Longest wait for one answer in that tier."""
+        return self.flex_timeout_seconds if tier is ServiceTier.FLEX else self.call_timeout_seconds
 
     @property
     def embedded(self) -> bool:

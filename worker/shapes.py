@@ -14,6 +14,7 @@ from models.store.lanes import LIMITS
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
+from models.tier import tier_of
 from worker.quota.terms import Limits
 
 JsonObject = dict[str, Any]
@@ -35,6 +36,7 @@ def job_shape(view: JobView) -> JsonObject:
         "priority": view.priority,
         "attempts": view.attempts,
         "model": view.model,
+        "service_tier": str(tier_of(view.lane)),
         "model_version": view.model_version,
         "created_at": rfc3339(view.created_at),
         "started_at": rfc3339(view.started_at),

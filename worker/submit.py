@@ -2,18 +2,20 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gemini.abilities import tiers_of
 from gemini.price_files import load_prices
 from gemini.prices import PriceTable
 from models.database import Database
 from models.failures import Failure, FailureCode, FailureError, failure
 from models.store.budgets import check_limit
 from models.store.submit import NewBatch, NewJob, Submission, submit
+from models.tier import ServiceTier, lane_of, tier_of
 from tasks.base import read_options
 from tasks.registry import find_kind
 from worker.settings import Settings
@@ -36,6 +38,7 @@ class Item:
     source: str
     options: Mapping[str, Any] = field(default_factory=dict)
     model: str | None = None
+    service_tier: str | None = None
     client_ref: str | None = None
     metadata: Mapping[str, Any] | None = None
     priority: int = 0
@@ -86,7 +89,7 @@ def accept(
         try:
             job = new_job(item, settings)
             if not settings.allow_unknown_prices:
-                check_price(job.model, known)
+                check_price(job.model, known, tier_of(job.lane))
             jobs.append(job)
         except FailureError as error:
             problems[position] = error.failure
@@ -112,6 +115,7 @@ def new_job(item: Item, settings: Settings) -> NewJob:
     kind = find_kind(item.kind)
     options = read_options(kind, item.options)
     model = item.model or settings.model
+    tier = chosen_tier(item.service_tier, settings, model=model)
     if kind.check_model is not None:
         kind.check_model(options, model)
     for name, text in (("model", model), ("client_ref", item.client_ref or "-")):
@@ -127,19 +131,42 @@ def new_job(item: Item, settings: Settings) -> NewJob:
         raise _invalid("priority", f"must lie between {PRIORITIES.start} and {PRIORITIES.stop - 1}")
     return NewJob(
         kind=kind.name, source=_checked_source(item.source), options=options.model_dump(mode="json", exclude_defaults=True),
-        model=model, lane=model, max_attempts=settings.max_attempts, client_ref=item.client_ref, metadata=item.metadata,
+        model=model, lane=lane_of(model, tier), max_attempts=settings.max_attempts, client_ref=item.client_ref, metadata=item.metadata,
         priority=item.priority, idempotency_key=item.idempotency_key, reuse=item.reuse, owes_reply=item.owes_reply,
     )  # fmt: skip
 
 
-def check_price(model: str, prices: PriceTable, tier: str = "standard") -> None:
-    """Refuse a model whose price nobody knows today. Raises FailureError(invalid_options)."""
-    if not prices.knows(model, datetime.now(UTC).date(), tier):
-        raise _invalid(
-            "model",
-            f"{model!r} has no known price in the {tier} tier; add a row for it to a price file (MEDIASCRIBE_PRICES_FILE), "
-            "or accept that its cost is not counted: --allow-unknown-price or MEDIASCRIBE_ALLOW_UNKNOWN_PRICES=true",
-        )
+def chosen_tier(named: str | None, settings: Settings, *, model: str) -> ServiceTier:
+    """The service tier of a job of that model. Raises FailureError(invalid_options) naming the field."""
+    try:
+        tier = settings.service_tier if named is None else ServiceTier(named)
+    except ValueError as error:
+        raise _invalid("service_tier", f"must be {_either(ServiceTier)}, not {named!r}") from error
+    if tier is ServiceTier.ECONOMY:
+        raise _invalid("service_tier", "economy is not available yet; take flex, which costs the same, or standard")
+    offered = tiers_of(model)
+    if tier not in offered:
+        raise _invalid("service_tier", f"{tier} is not offered for {model}; it has {_either(sorted(offered))}")
+    if tier_of(model) is not ServiceTier.STANDARD:
+        raise _invalid("model", f"{model!r} ends with the name of a service tier; give that as service_tier")
+    return tier
+
+
+def _either(tiers: Iterable[ServiceTier]) -> str:
+    return " or ".join(tiers)
+
+
+def check_price(model: str, prices: PriceTable, tier: ServiceTier = ServiceTier.STANDARD) -> None:
+    """Refuse a model whose price nobody knows today, in any tier that it may be asked in. Raises FailureError(invalid_options)."""
+    for each in dict.fromkeys(
+        (tier, ServiceTier.STANDARD)
+    ):  # what finds no room elsewhere is asked in the standard tier
+        if not prices.knows(model, datetime.now(UTC).date(), each):
+            raise _invalid(
+                "model",
+                f"{model!r} has no known price in the {each} tier; add a row for it to a price file (MEDIASCRIBE_PRICES_FILE), "
+                "or accept that its cost is not counted: --allow-unknown-price or MEDIASCRIBE_ALLOW_UNKNOWN_PRICES=true",
+            )
 
 
 def local_source(path: str) -> str:

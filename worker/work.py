@@ -1,6 +1,7 @@
 """One attempt's tools, and what is known of it so far: plain values that its steps share."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from media.source import LocalFile
 from models.failures import Failure
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Progress, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
+from models.tier import ServiceTier, lane_of
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
 from worker.budget import Budgets
 from worker.forecast import Forecast
@@ -21,6 +23,7 @@ from worker.lanes import Lanes
 from worker.quota.gate import Gate
 from worker.settings import Settings
 from worker.shelf import Shelf
+from worker.tiers import tier_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,13 +51,13 @@ class Tools:
     shelf: Shelf
     """Room for clips on disk, for all recordings of the process."""
 
-    def why_no_call_of(self, job: ClaimedJob) -> Failure | None:
-        """Why no call about this job may begin now; None if one may."""
-        return self.why_no_call() or self.lanes.blocking(job)
+    def why_no_call_of(self, job: ClaimedJob, lane: str) -> Failure | None:
+        """Why no call about this job may begin now in that lane; None if one may."""
+        return self.why_no_call() or self.lanes.blocking(lane, job.id)
 
-    def begin_call_of(self, job: ClaimedJob) -> Failure | None:
+    def begin_call_of(self, job: ClaimedJob, lane: str) -> Failure | None:
         """The same for a call that begins now."""
-        return self.why_no_call() or self.lanes.begin_call(job)
+        return self.why_no_call() or self.lanes.begin_call(lane, job.id)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -83,6 +86,21 @@ class Work:
     """Calls in flight now."""
     holds_slot: bool = False
     """The job's only call counts as in flight until the job's end is recorded."""
+    began: float = field(default_factory=time.monotonic)
+    """When the job was claimed."""
+
+    @property
+    def held_seconds(self) -> float:
+        """Since the job was claimed."""
+        return time.monotonic() - self.began
+
+    def tier(self, settings: Settings) -> ServiceTier:
+        """The tier in which a call of the job is made now."""
+        return tier_for(self.job, settings, held_seconds=self.held_seconds)
+
+    def lane(self, settings: Settings) -> str:
+        """The lane in which a call of the job is made now."""
+        return lane_of(self.job.model, self.tier(settings))
 
     @property
     def clips(self) -> tuple[Clip, ...]:

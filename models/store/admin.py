@@ -71,6 +71,15 @@ def _retry_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
         return queued
 
 
+@again_after_conflict
+def change_lane(database: Database, ids: Sequence[str], lane: str) -> None:
+    """Let those of the jobs that have not begun, or wait to be tried again, go on in another lane."""
+    for slice_ in _slices(ids):
+        waits = (Job.id.in_(slice_), Job.state.in_((JobState.QUEUED, JobState.WAITING)))
+        with database.write() as connection:
+            connection.execute(update(Job).where(*waits).values(lane=lane))
+
+
 def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + SLICE] for start in range(0, len(ids), SLICE))
 

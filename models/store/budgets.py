@@ -91,14 +91,14 @@ def set_budget(
 
 
 @again_after_conflict
-def remove_budget(database: Database, scope: Scope, name: str, *, period: Period = Period.TOTAL) -> bool:
-    """Limit no more; what waited for it goes on. Was there such a budget?"""
+def remove_budget(database: Database, scope: Scope, name: str, *, period: Period) -> bool:
+    """Let what was under the limit go on without it; was there one? Uses the primary key."""
     which = (Budget.scope == scope, Budget.name == name, Budget.period == period)
     with database.write() as connection:
-        was_there = connection.execute(delete(Budget).where(*which)).rowcount > 0
-        if scope is Scope.LANE:
+        is_gone = connection.execute(delete(Budget).where(*which)).rowcount > 0
+        if is_gone and scope is Scope.LANE:
             _open_lanes(connection, name)
-    return was_there
+    return is_gone
 
 
 def put_budget(

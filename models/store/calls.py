@@ -106,7 +106,7 @@ def _progress(r: Record) -> dict[str, float | None]:
 
 def _call_row(r: Record, call: CallRecord) -> dict[str, Any]:
     return {
-        "id": call.id, "job_id": r.job.id, "claim": r.job.claim, "clip": call.clip, "lane": r.job.lane, "model": call.model,
+        "id": call.id, "job_id": r.job.id, "claim": r.job.claim, "clip": call.clip, "lane": call.lane, "model": call.model,
         "model_version": call.model_version, "http_status": call.http_status, "finish_reason": call.finish_reason,
         "response_id": call.response_id, "code": call.failure and call.failure.code,
         "message": call.failure and call.failure.message, "input_tokens": call.input_tokens,

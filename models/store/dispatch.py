@@ -19,6 +19,7 @@ from models.lane import Lane
 from models.moves import ClaimedJob
 from models.state import JobState
 from models.store.budgets import is_out_of_budget
+from models.store.claimed import claimed, claimed_columns
 from models.store.fallback import asked_model, is_shut, is_unbegun_elsewhere
 from models.store.lanes import PROBE_SECONDS, is_stopped
 from models.store.rows import insert_into
@@ -130,7 +131,7 @@ def claim(
     """Take those of the announced jobs that are still free; unknown ids are no error, nor are jobs of other lanes."""
     mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~_held_back(), *_outside(not_lanes))
     with database.write() as connection:
-        return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds, asked_model())]
+        return [claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds, asked_model())]
 
 
 def claim_next(
@@ -162,7 +163,7 @@ def claim_next(
         chosen = (Job.id.in_(select(_locked(line).c.id)),)
         rows = _take(connection, chosen, worker_id, lease_seconds, asked_model())
         _advance(connection, database.dialect, rows)
-    return [_claimed(row, worker_id) for row in rows]
+    return [claimed(row, worker_id) for row in rows]
 
 
 def claim_probe(
@@ -187,7 +188,7 @@ def claim_probe(
         job_id = connection.execute(locked).scalar()
         if job_id is None or not connection.execute(due.values(probe_at=db_after(literal(PROBE_SECONDS)))).rowcount:
             return []
-        return [_claimed(row, worker_id) for row in _take(connection, [Job.id == job_id], worker_id, lease_seconds)]
+        return [claimed(row, worker_id) for row in _take(connection, [Job.id == job_id], worker_id, lease_seconds)]
 
 
 def any_alone(database: Database) -> bool:
@@ -260,19 +261,9 @@ def _take(
             asked_model=asked,
             started_at=db_now(),
         )
-        .returning(
-            *(getattr(Job, name) for name in _CLAIMED), Job.model, Job.lane, Job.asked_model, Job.priority, Job.turn
-        )
+        .returning(*claimed_columns(), Job.priority, Job.turn)
     )
     return sorted(connection.execute(taken), key=_place)
-
-
-_CLAIMED = [name for name in ClaimedJob.__slots__ if name not in {"worker_id", "model", "lane", "own_model"}]
-
-
-def _claimed(row: Row[Any], worker_id: str) -> ClaimedJob:
-    asked = {"model": row.asked_model or row.model, "lane": row.asked_model or row.lane, "own_model": row.model}
-    return ClaimedJob(worker_id=worker_id, **asked, **{name: getattr(row, name) for name in _CLAIMED})
 
 
 def _place(row: Any) -> tuple[int, int, str]:

@@ -46,6 +46,7 @@ class JobView:
     priority: int
     attempts: int
     model: str
+    lane: str
     model_version: str | None
     created_at: datetime
     started_at: datetime | None
@@ -71,7 +72,7 @@ class JobView:
 
 _VIEW_COLUMNS = (
     Job.id, Job.batch_id, Job.owner, Job.kind, Job.state, Job.source, Job.client_ref, Job.metadata_.label("metadata"),
-    Job.priority, Job.attempts, Job.model, Job.model_version, Job.created_at, Job.started_at, Job.finished_at,
+    Job.priority, Job.attempts, Job.model, Job.lane, Job.model_version, Job.created_at, Job.started_at, Job.finished_at,
     Job.due_at.label("next_attempt_at"), Job.progress_done, Job.progress_total,
     Job.progress_seconds_done, Job.progress_seconds_total, Job.error_code, Job.error_message,
     Job.error_retryable, Job.error_detail, Job.calls, Job.input_tokens, Job.output_tokens, Job.thinking_tokens,

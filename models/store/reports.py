@@ -76,6 +76,7 @@ class CallView:
     id: str
     claim: int
     clip: int
+    lane: str
     model: str
     model_version: str | None
     http_status: int | None

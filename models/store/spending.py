@@ -37,7 +37,7 @@ def count_spending(connection: Connection, dialect: str, records: Sequence[Recor
         connection,
         dialect,
         (
-            {"day": day, "owner": r.job.owner, "lane": r.job.lane, "batch_id": r.job.batch_id, **_used_by(call)}
+            {"day": day, "owner": r.job.owner, "lane": call.lane, "batch_id": r.job.batch_id, **_used_by(call)}
             for r in records
             for call in r.calls
             if call.id in new_calls

@@ -86,6 +86,7 @@ def test_submit_accepts_all_or_nothing(shell: Shell) -> None:
     assert shell("status", "--json").json["total"] == 0
 
 
+@pytest.mark.long
 def test_an_idempotency_key_makes_no_second_job_and_fits_one_source(shell: Shell) -> None:
     photos = shell.pictures(2)
     first = shell("submit", photos / "000.jpg", "--idempotency-key", "k")
@@ -222,6 +223,7 @@ def test_doctor_finds_all_well(worked: Shell) -> None:
     assert all(name in codecs for name in ("pictures: ", "HEIC", "recordings: ", "AMR", "Windows Media"))
 
 
+@pytest.mark.long
 def test_doctor_says_what_is_wrong(shell: Shell) -> None:
     assert shell("doctor", GEMINI_API_KEY="invalid").code == 4
     ran = shell("doctor", MEDIASCRIBE_BROKER_URL=f"redis://127.0.0.1:{free_port()}/0")

@@ -3,6 +3,7 @@
 import csv
 import json
 import signal
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def test_pictures_and_recordings_become_results_and_sidecars(shell: Shell) -> No
     assert "cost: $" in ran.err
 
 
+@pytest.mark.long
 def test_xmp_sidecars_are_written_and_those_of_other_programs_left_alone(shell: Shell) -> None:
     photos = shell.pictures(2)
     shell.recording("photos/talk.wav")
@@ -146,6 +148,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(shell: Shell) -> None
     assert len(shell.gemini.ledger()) - before == 12  # no picture was paid for twice
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_does_not_wait_for_calls_and_loses_nothing(shell: Shell) -> None:
     photos = shell.pictures(3)
     shell.gemini.set_faults([{"fault": {"kind": "hang"}}])
@@ -156,6 +159,7 @@ def test_a_second_ctrl_c_does_not_wait_for_calls_and_loses_nothing(shell: Shell)
     assert shell("run", photos).code == 0
 
 
+@pytest.mark.long
 def test_sigterm_is_taken_as_ctrl_c(shell: Shell) -> None:
     photos = shell.pictures(2)
     shell.gemini.set_faults([slowly(0.3)])
@@ -187,6 +191,7 @@ def test_a_wrong_key_stops_the_run_and_the_right_one_goes_on(shell: Shell) -> No
     assert "3 succeeded" in right.err
 
 
+@pytest.mark.long
 def test_without_a_key_the_jobs_are_accepted_and_wait(shell: Shell) -> None:
     photos = shell.pictures(2)
     ran = shell("run", photos, GEMINI_API_KEY="")
@@ -210,6 +215,7 @@ def test_spent_quota_is_waited_for_and_shown(shell: Shell) -> None:
     assert "waiting for quota until" in ran.err
 
 
+@pytest.mark.long
 def test_what_failed_in_passing_is_tried_again_by_the_next_run(shell: Shell) -> None:
     photos = shell.pictures(1)
     shell.gemini.set_faults([{"fault": {"kind": "503"}}])
@@ -236,6 +242,7 @@ def test_a_model_whose_price_nobody_knows_is_refused_before_anything_is_stored_o
     assert len(shell.gemini.ledger()) == before
 
 
+@pytest.mark.long
 def test_a_price_file_s_row_prices_the_run_and_a_mistake_in_it_ends_every_command(shell: Shell) -> None:
     photos, own = shell.pictures(1), shell.folder / "prices.toml"
     row = (
@@ -254,8 +261,32 @@ def test_a_price_file_s_row_prices_the_run_and_a_mistake_in_it_ends_every_comman
         assert f"{own}: row 1: output: " in ran.err + ran.out
 
 
+@pytest.mark.long
 def test_hidden_files_and_links_in_circles_are_left_out(shell: Shell) -> None:
     photos = shell.pictures(1)
     (photos / ".hidden.jpg").write_bytes((photos / "000.jpg").read_bytes())
     (photos / "circle").symlink_to(photos)
     assert json.loads(shell("run", photos, "--json").out)["total"] == 1
+
+
+def test_a_run_in_flex_costs_half_and_its_results_say_in_which_tier_they_were_asked_for(shell: Shell) -> None:
+    photos = shell.pictures(1)
+    ran = shell("run", photos, "--tier", "flex", "--json", "--out", "results.jsonl")
+    assert ran.code == 0, ran.err
+    (job,) = lines_of(shell.folder / "results.jsonl")
+    assert job["service_tier"] == "flex"
+    (call,) = shell("jobs", "show", job["id"], "--json").json["calls"]
+    (paid,) = (each for each in shell.gemini.ledger() if each["labels"]["job"] == job["id"])
+    assert (call["lane"], paid["tier"]) == (f"{job['model']}:flex", "flex")
+    assert Decimal(call["cost_usd"]) == Decimal(paid["cost_usd"]) == Decimal(ran.json["usage"]["cost_usd"])
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--dry-run"], ["submit"]])
+def test_a_tier_that_cannot_be_had_is_refused_and_named(words: list[str], shell: Shell) -> None:
+    photos, calls = shell.pictures(1), len(shell.gemini.ledger())
+    later = shell(*words, photos, "--tier", "economy")
+    assert (later.code, "service_tier economy is not available yet" in later.err) == (2, True)
+    transcriber = ["--kind", "transcribe", "--model", "gemini-3.5-transcribe"]
+    never = shell(*words, shell.recording("photos/talk.wav"), "--tier", "flex", *transcriber)
+    assert (never.code, "service_tier flex is not offered" in never.err) == (2, True)
+    assert len(shell.gemini.ledger()) == calls

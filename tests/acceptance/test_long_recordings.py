@@ -55,6 +55,7 @@ def test_every_word_comes_back_once_and_at_its_time(
     assert [word for line in cues.splitlines() for word in line.split() if word.isalpha()] == speech.text
 
 
+@pytest.mark.long
 def test_voices_are_known_again_from_clip_to_clip(tmp_path: Path) -> None:
     """Two people take turns; each clip counts its speakers anew, in the order in which they speak there."""
     script: list[Item] = []

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.people import make_pictures, make_recordings, paid_calls, paid_questions, person, read_jsonl
 from tests.services.embedded import eventually
 from tests.services.simulator import simulator
@@ -44,6 +46,7 @@ def test_a_killed_run_is_finished_by_the_same_command_and_no_paid_answer_is_lost
         assert [r["id"] for r in read_jsonl(tmp_path / "third.jsonl")] == [r["id"] for r in results]
 
 
+@pytest.mark.long
 def test_the_same_bytes_under_another_name_are_not_paid_again(tmp_path: Path) -> None:
     (picture,) = make_pictures(tmp_path / "media", 1)
     with simulator() as gemini:
@@ -58,6 +61,7 @@ def test_the_same_bytes_under_another_name_are_not_paid_again(tmp_path: Path) ->
     assert result["usage"]["calls"] == 0
 
 
+@pytest.mark.long
 def test_force_asks_anew(tmp_path: Path) -> None:
     make_pictures(tmp_path / "media", 2)
     with simulator() as gemini:
@@ -68,6 +72,7 @@ def test_force_asks_anew(tmp_path: Path) -> None:
         assert gemini.summary()["calls"] == 4
 
 
+@pytest.mark.long
 def test_one_bad_file_harms_no_other(tmp_path: Path) -> None:
     pictures = make_pictures(tmp_path / "media", 5)
     pictures[2].write_bytes(pictures[2].read_bytes()[:400])

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.acceptance.people import person, read_jsonl
@@ -63,6 +64,7 @@ def test_the_frames_of_an_animation_are_seen_in_their_order(tmp_path: Path) -> N
     assert (job["output"]["animated"], job["output"]["frames"]) == (True, 3)
 
 
+@pytest.mark.long
 def test_a_closer_look_costs_more_and_a_caption_is_in_the_language_that_was_asked_for(tmp_path: Path) -> None:
     (tmp_path / "scan.png").write_bytes(encoded(scene(2_400, 1_600), "PNG"))
     tokens = {}

@@ -34,7 +34,7 @@ def reserve_one(database: Database, job: ClaimedJob, amount: str) -> Denial | No
 
 def pay(database: Database, job: ClaimedJob, cost: str, *, call_id: str | None = None) -> None:
     """Record a call of the job that did cost so much."""
-    call = replace(new_call(cost=cost), id=call_id or new_id("cal"))
+    call = replace(new_call(lane=job.lane, cost=cost), id=call_id or new_id("cal"))
     record(database, [Record(job=job, calls=(call,))])
 
 

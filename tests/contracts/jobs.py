@@ -46,10 +46,10 @@ def claim_one(database: Database, **changes: Any) -> ClaimedJob:
     return job
 
 
-def new_call(*, cost: str | None = "0.000412", failed: Failure | None = None) -> CallRecord:
+def new_call(*, lane: str = "m", cost: str | None = "0.000412", failed: Failure | None = None) -> CallRecord:
     """A call that used 264 input and 31 output tokens."""
     return CallRecord(
-        id=new_id("cal"), clip=0, model="m", model_version="m-001", http_status=200, finish_reason="STOP", response_id="r",
+        id=new_id("cal"), clip=0, lane=lane, model="m", model_version="m-001", http_status=200, finish_reason="STOP", response_id="r",
         failure=failed, input_tokens=264, output_tokens=31, thinking_tokens=7, cached_tokens=0,
         input_by_modality={"IMAGE": 258, "TEXT": 6}, cost_usd=None if cost is None else Decimal(cost), duration_seconds=0.5,
     )  # fmt: skip

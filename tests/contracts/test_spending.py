@@ -55,13 +55,13 @@ def test_a_call_without_a_price_is_counted_as_one(database: Database) -> None:
 )
 def test_sums_are_told_apart(database: Database, by: UsageBy, expected: dict[str, int]) -> None:
     for owner, lane in (("ada", "fast"), ("ada", "slow"), ("bob", "slow")):
-        record(database, [Record(job=claim_of(database, owner, lane=lane), calls=(new_call(),))])
+        record(database, [Record(job=claim_of(database, owner, lane=lane), calls=(new_call(lane=lane),))])
     assert {key: row.calls for key, row in usage_by(database, by, UsageFilter()).items()} == expected
 
 
 def test_filters_leave_out_what_is_not_asked_for(database: Database) -> None:
     ada, bob = claim_of(database, "ada", lane="fast"), claim_of(database, "bob", lane="slow")
-    record(database, [Record(job=job, calls=(new_call(),)) for job in (ada, bob)])
+    record(database, [Record(job=job, calls=(new_call(lane=job.lane),)) for job in (ada, bob)])
     with database.read() as connection:
         day = today(connection)
     for wanted in (
@@ -115,7 +115,7 @@ def test_workers_that_record_at_once_in_any_order_lose_nothing_and_none_has_to_g
         try:
             for _ in range(10):
                 rotated = [*jobs[turn:], *jobs[:turn]]
-                record(database, [Record(job=job, calls=(new_call(),)) for job in rotated])
+                record(database, [Record(job=job, calls=(new_call(lane=job.lane),)) for job in rotated])
         except Exception as error:  # noqa: BLE001 - shown below
             errors.append(error)
 

@@ -30,7 +30,7 @@ from tests.contracts.state_model import ENDINGS, HOUR, JobFacts, Report, reports
 
 Item = TypeVar("Item")
 
-EXAMPLES, STEPS, MOST_JOBS = 100, 50, 8  # few jobs, so that much happens to each
+EXAMPLES, MANY_EXAMPLES, STEPS, MOST_JOBS = 30, 200, 50, 8  # few jobs, so that much happens to each
 QUEUED, WAITING, RUNNING = JobState.QUEUED, JobState.WAITING, JobState.RUNNING
 RETRIED = FINAL - {JobState.SUCCEEDED}
 
@@ -292,8 +292,9 @@ def pick_all(picked: Sequence[int], candidates: Sequence[Item]) -> list[Item]:
 
 
 @pytest.mark.timeout(400)  # a run that fails is made short for up to five minutes, so that it can be read
-def test_the_store_does_what_the_model_says_in_whatever_order_it_is_asked(database: Database) -> None:
+@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(MANY_EXAMPLES, marks=pytest.mark.long)])
+def test_the_store_does_what_the_model_says_in_whatever_order_it_is_asked(database: Database, examples: int) -> None:
     factory: Any = lambda: Store(database)  # noqa: E731
     phases = set(Phase) - {Phase.explain}
-    chosen = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, phases=phases, report_multiple_bugs=False)
+    chosen = settings(max_examples=examples, stateful_step_count=STEPS, phases=phases, report_multiple_bugs=False)
     run_state_machine_as_test(factory, settings=chosen)

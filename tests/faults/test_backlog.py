@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import psutil
+import pytest
 
 from models.store import dispatch
 from tests.faults.books import query, read_books
@@ -126,6 +127,7 @@ def test_f27_jobs_that_wait_for_later_do_not_delay_those_that_are_due(server: Cl
     assert server.audit().states["waiting"] >= len(later) - len(early)
 
 
+@pytest.mark.long
 def test_f28_a_long_backlog_is_dispatched_in_order_with_little_in_redis(server: Cluster, redis_url: str) -> None:
     server.gemini.set_faults([LATE])
     began = time.monotonic()

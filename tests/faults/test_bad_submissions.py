@@ -60,6 +60,7 @@ def test_three_bad_addresses_among_ten_thousand_are_each_named_with_item_and_fie
     assert stored(tmp_path, gemini) == 0
 
 
+@pytest.mark.long
 def test_missing_files_and_files_of_another_sort_among_ten_thousand_are_all_named_at_once(
     tmp_path: Path, gemini: Simulator, pictures: Sequence[Path]
 ) -> None:
@@ -76,8 +77,8 @@ def test_missing_files_and_files_of_another_sort_among_ten_thousand_are_all_name
     ("flags", "field"),
     [
         (("--priority", "101"), "priority"),
-        (("--language", "no such"), "language"),
-        (("--prompt", "x" * 8_001), "prompt"),
+        pytest.param(("--language", "no such"), "language", marks=pytest.mark.long),
+        pytest.param(("--prompt", "x" * 8_001), "prompt", marks=pytest.mark.long),
     ],
     ids=["priority", "language", "prompt"],
 )

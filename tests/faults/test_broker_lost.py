@@ -88,6 +88,7 @@ def read_only(server: RedisServer) -> Iterator[None]:
         box.client.replicaof("NO", "ONE")
 
 
+@pytest.mark.long
 def test_f1_a_broker_that_is_emptied_every_second_loses_no_job(server: Cluster, redis_url: str) -> None:
     server.gemini.set_faults([LATE])
     server.start(2)
@@ -190,6 +191,7 @@ def test_f3_a_broker_behind_a_silent_partition_is_given_up_and_found_again(
         assert server.audit().states == {"succeeded": JOBS + 20 + more}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spoilt", [full, pytest.param(read_only, marks=pytest.mark.long)])
 def test_f4_a_worker_survives_a_broker_that_takes_no_writes(
     spoilt: Spoilt, deployment: Deployment, own_redis: RedisServer, pictures: Sequence[Path]

@@ -129,6 +129,7 @@ def test_f18_deadlocks_serialization_failures_and_a_full_disk_cost_no_attempt_an
     spotless(server, 150)
 
 
+@pytest.mark.long
 def test_f21_a_worker_holds_no_connection_across_a_call_and_never_more_than_its_pool(server: Cluster) -> None:
     server.gemini.set_faults([{"match": {}, "fault": {"kind": "late", "seconds": 1.0}}])
     server.submit(300)

@@ -179,6 +179,7 @@ def test_f29_while_the_disk_is_full_answers_wait_in_memory_and_nothing_is_lost(e
     audited(embedded, 150)
 
 
+@pytest.mark.long
 def test_f29_a_log_that_finds_no_room_on_the_full_disk_either_stops_no_work(embedded: Cluster) -> None:
     embedded.gemini.set_faults([SLOW])
     media = folder_of(embedded, "media", embedded.pictures[:100])
@@ -192,6 +193,7 @@ def test_f29_a_log_that_finds_no_room_on_the_full_disk_either_stops_no_work(embe
     audited(embedded, 100)
 
 
+@pytest.mark.long
 def test_f29_a_recording_is_not_to_blame_for_a_full_disk_of_temporary_files(embedded: Cluster) -> None:
     media = embedded.folder / "media"
     make_recordings(media, 3)

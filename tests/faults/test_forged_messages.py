@@ -178,6 +178,7 @@ def test_what_a_producer_cannot_have_is_refused_with_a_line_in_the_log(
     assert server.audit().states == {"succeeded": 60}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ids_each", [pytest.param(1, marks=pytest.mark.long), 30])
 def test_a_flood_of_forged_bundles_does_not_stop_good_work(server: Cluster, redis_url: str, ids_each: int) -> None:
     """Each costs a statement: measured 500 bundles a second, during which good work goes on at 5 to 20 jobs a second."""

@@ -97,6 +97,7 @@ def stuck(cluster: Cluster) -> list[Call]:
     return [call for call in cluster.gemini.ledger() if call["fault"] in {"hang", "trickle"} and not call["delivered"]]
 
 
+@pytest.mark.long
 def test_an_answer_that_comes_after_its_time_is_not_written_but_the_next_one_is(deployment: Deployment) -> None:
     """The late answers arrive while the next attempts, which are slow too, are under way."""
     with deployment(concurrency=8, call_timeout_seconds=TIMEOUT_SECONDS) as cluster:
@@ -146,6 +147,7 @@ def test_a_gemini_that_is_gone_for_less_than_the_retries_last_fails_no_job(deplo
     assert attempts_after_outage(deployment, seconds=0.6, retry_base_seconds=2.0, retry_max_seconds=2.0)["failed"] == 0
 
 
+@pytest.mark.long
 def test_a_gemini_that_is_gone_for_longer_than_the_retries_last_fails_no_job(deployment: Deployment) -> None:
     """Nobody can be reached: that is no fault of any item, and waiting is not failing."""
     assert attempts_after_outage(deployment, seconds=4.0)["failed"] == 0

@@ -72,6 +72,7 @@ def test_f14_messages_that_come_three_times_late_and_out_of_order_run_each_job_o
     assert claims(server) == {1}
 
 
+@pytest.mark.long
 def test_f15_calls_longer_than_the_visibility_timeout_are_made_once(
     server: Cluster, redis_url: str, pictures: Sequence[Path]
 ) -> None:
@@ -115,6 +116,7 @@ def test_f30_an_idle_worker_begins_the_call_as_soon_as_the_message_is_there(
     assert all(statistics.median(found) < BEGIN_SECONDS for found in waits.values()), waits
 
 
+@pytest.mark.long
 def test_f30_a_burst_of_bundles_keeps_all_slots_busy(server: Cluster) -> None:
     server.gemini.set_faults([late(BURST_CALL_SECONDS)])
     server.start(1)

@@ -1,5 +1,7 @@
 """Recovery has bounds, and no worker has to be started again for it."""
 
+import pytest
+
 from tests.faults import recovery
 from tests.faults.cluster import LEASE_SECONDS, Cluster
 from tests.services.postgres import PostgresServer
@@ -12,6 +14,7 @@ def test_the_jobs_of_a_lost_worker_run_again_within_its_lease_and_five_seconds(s
     server.audit()
 
 
+@pytest.mark.long
 def test_messages_are_taken_within_five_seconds_of_the_broker_s_return(
     server: Cluster, redis: RedisServer, redis_url: str
 ) -> None:
@@ -19,6 +22,7 @@ def test_messages_are_taken_within_five_seconds_of_the_broker_s_return(
     server.audit()
 
 
+@pytest.mark.long
 def test_work_never_rests_for_five_seconds_when_the_broker_is_gone_for_good(
     server: Cluster, redis: RedisServer
 ) -> None:
@@ -32,6 +36,7 @@ def test_work_flows_within_five_seconds_of_the_database_s_return(server: Cluster
     server.audit()
 
 
+@pytest.mark.long
 def test_a_worker_told_to_leave_with_200_calls_in_flight_is_out_within_its_grace_and_holds_nothing(
     server: Cluster,
 ) -> None:

@@ -41,6 +41,7 @@ def way(postgres: PostgresServer) -> Iterator[Proxy]:
         yield way
 
 
+@pytest.mark.long
 def test_f5_workers_killed_again_and_again_lose_no_job(server: Cluster) -> None:
     server.gemini.set_faults([SLOW])
     server.start(2)
@@ -55,6 +56,7 @@ def test_f5_workers_killed_again_and_again_lose_no_job(server: Cluster) -> None:
     assert found.states == {"succeeded": len(ids)}
 
 
+@pytest.mark.long
 def test_f6_when_every_worker_is_killed_at_once_the_next_to_start_does_all_the_work(server: Cluster) -> None:
     server.gemini.set_faults([SLOW])
     killed = server.start(3)
@@ -67,6 +69,7 @@ def test_f6_when_every_worker_is_killed_at_once_the_next_to_start_does_all_the_w
     assert server.audit().states == {"succeeded": 80}
 
 
+@pytest.mark.long
 def test_f6_what_a_killed_worker_left_on_disk_is_cleared_by_the_next_to_start(server: Cluster, tmp_path: Path) -> None:
     server.gemini.set_faults([{"match": {}, "fault": {"kind": "late", "seconds": 2.0}}])
     recordings = make_recordings(tmp_path / "recordings", 4)
@@ -175,6 +178,7 @@ def test_f8_a_heartbeat_whose_connection_is_cut_again_and_again_loses_no_job(ser
     assert server.audit().states == {"succeeded": 16}
 
 
+@pytest.mark.long
 def test_f9_the_heartbeat_keeps_its_pace_while_every_slot_decodes_large_pictures(
     server: Cluster, tmp_path: Path
 ) -> None:
@@ -207,7 +211,8 @@ def large_pictures(folder: Path, count: int, *, seed: int = 11) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("minutes", [10, pytest.param(-10, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("minutes", [10, -10])
 def test_f26_a_worker_whose_clock_is_wrong_keeps_its_leases_takes_nobody_else_s_and_is_replaced_in_time(
     server: Cluster, minutes: int
 ) -> None:

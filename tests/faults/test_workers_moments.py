@@ -156,6 +156,7 @@ def test_f6_a_worker_killed_between_answer_and_record_costs_no_more_than_its_cal
     assert 1 <= found.lost_answers <= victim.concurrency, "the answers were paid for and not recorded"
 
 
+@pytest.mark.long
 def test_f6_what_a_worker_recorded_stands_though_it_was_killed_before_it_heard_so(server: Cluster, way: Proxy) -> None:
     with stopped_at(server, way, at_commit(server, way, "record")) as victim:
         eventually(lambda: outcomes_of(server, victim), "its record is committed")

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gemini.batches import Batches
+from gemini.files import Files
+from tests.integration.door import Door, rest_of
 from tests.services.embedded import Bench, migrated
 from tests.services.simulator import Simulator, simulator
 
@@ -25,3 +28,20 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulat
     yield Bench(database=database, database_url=url, gemini=shared_gemini, folder=tmp_path)
     shared_gemini.set_faults()
     database.close()
+
+
+@pytest.fixture(scope="module")
+def shared_batches() -> Iterator[Simulator]:
+    """A simulator whose batches take a moment."""
+    with simulator(batch_seconds=0.08) as running:
+        yield running
+
+
+@pytest.fixture
+def door(shared_batches: Simulator, tmp_path: Path) -> Iterator[Door]:
+    """Our door to its files and batches, of which there are none, and no faults."""
+    shared_batches.set_faults()
+    shared_batches.reset()
+    rest = rest_of(shared_batches.url)
+    yield Door(gemini=shared_batches, files=Files(rest), batches=Batches(rest), folder=tmp_path)
+    rest.close()

@@ -9,7 +9,8 @@ from models.store.submit import NewBatch
 from tests.acceptance.people import make_pictures
 from tests.services.embedded import eventually
 from tests.services.simulator import simulator
-from worker.bootstrap import open_ready_database, start_worker
+from worker.bootstrap import start_worker
+from worker.ready_database import open_ready_database
 from worker.settings import load_settings
 from worker.submit import Item, accept
 

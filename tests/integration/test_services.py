@@ -64,6 +64,7 @@ def test_postgresql_takes_settings() -> None:
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
 
 
+@pytest.mark.long
 def test_postgresql_leaves_no_process_and_no_file_behind() -> None:
     with postgres_server() as server, connect(server.url) as connection:
         row = connection.execute("SHOW data_directory").fetchone()

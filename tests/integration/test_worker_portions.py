@@ -13,6 +13,7 @@ pytestmark = pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
 """The store has no part in this; the contracts hold it over both databases."""
 
 
+@pytest.mark.long
 def test_words_that_a_cut_tears_apart_are_told_once_and_whole(bench: Bench) -> None:
     """Half a word at the edge of each clip, as models tell it: the other clip heard it whole."""
     speech = record_random(bench.folder / "talk.flac", 100.0, pauses=False)

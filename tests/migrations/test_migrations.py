@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 import migrations
 from models.database import Database, open_database
@@ -92,3 +93,10 @@ def test_what_was_spent_before_there_were_sums_is_summed(empty: Database) -> Non
         ("2026-07-01", "ada", "m", 2, 1, 2, 100, 0),
         ("2026-07-02", "ada", "m", 1, 0, 1, 7, 0),
     ]
+
+
+def test_the_files_are_numbered_as_alembic_orders_them() -> None:
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert scripts.get_current_head() == migrations.newest_revision()
+    assert all(migrations.is_known(script.revision) for script in scripts.walk_revisions())
+    assert not migrations.is_known("9999")

@@ -80,11 +80,12 @@ def simulator(
     input_tokens_per_minute: int | None = None,
     requests_per_day: int | None = None,
     minute_seconds: float | None = None,
+    batch_seconds: float | None = None,
 ) -> Iterator[Simulator]:
     """A simulator for as long as the block lasts.
 
     `latency` is in seconds, or a range such as `0.2-0.9`; `ledger` is a file to append every call to; `api_key` the only
-    key that is right; `minute_seconds` how long a minute of quota lasts. Raises ServerFailedError, with what it wrote, where it did not start.
+    key that is right; `minute_seconds` how long a minute of quota lasts; `batch_seconds` how long a batch takes. Raises ServerFailedError, with what it wrote, where it did not start.
     """
     flags = {
         "--latency": latency,
@@ -94,6 +95,7 @@ def simulator(
         "--tpm": input_tokens_per_minute,
         "--rpd": requests_per_day,
         "--minute-seconds": minute_seconds,
+        "--batch-seconds": batch_seconds,
     }
     given = [str(part) for name, value in flags.items() if value is not None for part in (name, value)]
     with tempfile.TemporaryFile("w+") as log:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from models.tier import lane_of, tier_of
 from worker.quota.terms import HORIZON_SECONDS, Day, Exchange, Limits, Outcome, Reason, Reply, Settled, Store, Want
 
 log = structlog.get_logger(__name__)
@@ -81,17 +82,15 @@ class Gate:
         *,
         limits: Callable[[str], Limits],
         today: Callable[[str], Day],
-        lease_seconds: float,
+        lease_seconds: Callable[[str], float],
         executor: Executor | None = None,
-        family: str = "generate",
     ) -> None:
-        """`limits` and `today` are asked by lane. With an `executor` the store is asked on its thread, else in place."""
+        """`limits`, `today` and `lease_seconds` are asked by lane. With an `executor` the store is asked on its thread, else in place."""
         self._store = store
         self._limits = limits
         self._today = today
         self._lease_seconds = lease_seconds
         self._executor = executor
-        self._family = family
         self._lines: dict[str, _Line] = {}
         self._taken: deque[tuple[float, int]] = deque()
         """Jobs that were taken of late, and may not stand in line yet."""
@@ -189,8 +188,8 @@ class Gate:
         asked = [line.waiting[place] for place in range(min(MOST_AT_ONCE, len(line.waiting)))]
         ended, line.ended = tuple(line.ended), []
         exchange = Exchange(
-            lane=line.lane, family=self._family, limits=self._limits(line.lane), day=self._today(line.lane),
-            lease_seconds=self._lease_seconds, settled=ended, wants=tuple(one.want for one in asked),
+            lane=line.lane, family=_family(line.lane), limits=self._limits(line.lane), day=self._today(line.lane),
+            lease_seconds=self._lease_seconds(line.lane), settled=ended, wants=tuple(one.want for one in asked),
         )  # fmt: skip
         try:
             replies = await self._ask_store(exchange)
@@ -235,6 +234,11 @@ class Gate:
                 line.waiting.remove(one)
                 if not one.answer.done():
                     one.answer.set_result(refused)
+
+
+def _family(lane: str) -> str:
+    """What shares a breaker: that one tier has no room says nothing of another."""
+    return lane_of("generate", tier_of(lane))
 
 
 def _waits_in_vain(one: _Waiting, refused: Reply, now: float) -> bool:

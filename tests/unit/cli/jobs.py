@@ -20,7 +20,7 @@ def view(**changes: Any) -> JobView:
     fields: dict[str, Any] = {
         "id": "job_" + "1" * 32, "batch_id": "bat_" + "2" * 32, "owner": "default", "kind": "caption",
         "state": JobState.SUCCEEDED, "source": "photos/cat.jpg", "client_ref": None, "metadata": {}, "priority": 0,
-        "attempts": 1, "model": "gemini-3.8-flash", "model_version": "gemini-3.8-flash-001", "created_at": MOMENT,
+        "attempts": 1, "model": "gemini-3.8-flash", "lane": "gemini-3.8-flash", "model_version": "gemini-3.8-flash-001", "created_at": MOMENT,
         "started_at": MOMENT, "finished_at": MOMENT, "next_attempt_at": None, "progress_done": 1, "progress_total": 1, "progress_seconds_done": None, "progress_seconds_total": None,
         "error_code": None, "error_message": None, "error_retryable": None, "error_detail": None, "calls": 1,
         "input_tokens": 264, "output_tokens": 31, "thinking_tokens": 0, "cached_tokens": 0,

@@ -17,10 +17,12 @@ from models.database import open_database
 from models.moves import Record, succeeded
 from models.store.lanes import set_limits
 from models.store.record import record
+from models.tier import ServiceTier
 from tests.contracts.jobs import TRANSIENT, claim_one, new_call
 from worker.settings import Settings
 
 MODEL = "gemini-3.8-flash"
+STANDARD, FLEX = ServiceTier.STANDARD, ServiceTier.FLEX
 PICTURE = MediaFile(kind="caption", path="/media/cat.jpg", size_bytes=1_000_000, modified_ns=0)
 
 
@@ -81,6 +83,17 @@ def test_what_was_answered_in_the_past_says_what_answers_take_and_how_they_diffe
     shape = estimate_shape(made)
     assert shape["cost_usd_low"] < shape["cost_usd"] < shape["cost_usd_high"]
     assert "by the last 11 caption answers" in "\n".join(estimate_lines(made))
+
+
+def test_an_estimate_is_by_the_prices_of_the_tier_that_it_names(tmp_path: Path) -> None:
+    dear, cheap = (estimate([PICTURE] * 10, settings(tmp_path), model=MODEL, tier=tier) for tier in (STANDARD, FLEX))
+    assert dear.expected.cost_usd is not None
+    assert cheap.expected.cost_usd is not None
+    assert dear.expected.cost_usd == 2 * cheap.expected.cost_usd > 0
+    assert (estimate_shape(dear)["service_tier"], estimate_shape(cheap)["service_tier"]) == ("standard", "flex")
+    assert f"10 to {MODEL}, flex" in "\n".join(estimate_lines(cheap))
+    unknown = estimate([PICTURE], settings(tmp_path), model="gemini-3.5-transcribe", tier=FLEX)
+    assert unknown.expected.cost_usd is None
 
 
 def test_one_answer_that_is_far_off_does_not_put_the_expected_outside_the_range(tmp_path: Path) -> None:

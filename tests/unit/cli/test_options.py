@@ -8,6 +8,7 @@ import pytest
 from cli.batches import Asked
 from cli.exits import CommandError, Exit
 from cli.options import KINDS_OF, ChannelsChoice, DetailChoice, given_options, options_of
+from models.tier import ServiceTier
 from tasks.registry import KINDS
 
 NOTHING: dict[str, Any] = {
@@ -26,6 +27,11 @@ def given(**changes: Any) -> dict[str, Any]:
 
 def key(**options: Any) -> str:
     return Asked(paths=("/photos",), kind="auto", model="m", options=options, force=False).batch_key()
+
+
+def test_another_tier_is_the_same_run() -> None:
+    flex = Asked(paths=("/photos",), kind="auto", model="m", options={}, force=False, tier=ServiceTier.FLEX)
+    assert flex.batch_key() == key()
 
 
 def test_what_is_not_asked_for_is_no_option() -> None:

@@ -12,7 +12,8 @@ def test_a_job_has_the_shape_of_the_contract() -> None:
     assert job_shape(view()) == {
         "id": "job_" + "1" * 32, "batch_id": "bat_" + "2" * 32, "owner": "default", "kind": "caption",
         "state": "succeeded", "source": "photos/cat.jpg", "client_ref": None, "metadata": {}, "priority": 0,
-        "attempts": 1, "model": "gemini-3.8-flash", "model_version": "gemini-3.8-flash-001",
+        "attempts": 1, "model": "gemini-3.8-flash", "service_tier": "standard",
+        "model_version": "gemini-3.8-flash-001",
         "created_at": "2026-11-23T10:00:00Z", "started_at": "2026-11-23T10:00:00Z",
         "finished_at": "2026-11-23T10:00:00Z", "next_attempt_at": None,
         "progress": {"done": 1, "total": 1, "unit": "clips"}, "error": None,

@@ -1,6 +1,7 @@
 """The table of what models take and make use of: well-formed rows, and an answer for every name."""
 
 import re
+from datetime import date
 
 import pytest
 
@@ -12,11 +13,14 @@ from gemini.abilities import (
     audio_ability,
     generation_of,
     picture_ability,
+    tiers_of,
     transcriber,
 )
 from gemini.price_files import load_prices
+from models.tier import ServiceTier
 
 ROWS = abilities()
+PRICED = {price.model for price in load_prices().prices}
 
 
 @pytest.mark.parametrize("row", ROWS.generations, ids=lambda row: row.prefix)
@@ -37,7 +41,7 @@ def test_every_transcriber_has_a_source_limits_that_make_sense_and_a_price(row: 
     assert 0 < row.audio.least_tokens <= row.audio.most_tokens
     assert 0 < row.best_vocabulary <= row.max_vocabulary
     assert row.max_speakers > 0
-    assert row.model in {price.model for price in load_prices().prices}
+    assert row.model in PRICED
 
 
 def test_every_resolution_is_one_that_google_genai_knows() -> None:
@@ -94,3 +98,15 @@ def test_a_transcriber_counts_sound_by_its_own_row() -> None:
 def test_what_a_picture_costs_follows_the_model() -> None:
     assert picture_ability("gemini-2.5-flash", Detail.LOW).tokens == 64
     assert picture_ability("gemini-3.8-flash", Detail.LOW).tokens == 280
+
+
+def test_general_models_have_every_tier_and_the_transcriber_the_standard_one_alone() -> None:
+    assert tiers_of("gemini-2.5-pro") == tiers_of("models/gemini-3.8-flash") == tiers_of("new") == set(ServiceTier)
+    assert tiers_of("models/gemini-3.5-transcribe") == {ServiceTier.STANDARD}
+
+
+@pytest.mark.parametrize("row", [*ROWS.generations, *ROWS.transcribers.values()], ids=lambda row: row.source)
+def test_every_tier_that_a_model_has_has_a_price(row: Generation | Transcriber) -> None:
+    names = [row.model] if isinstance(row, Transcriber) else [m for m in PRICED if m.startswith(row.prefix)]
+    for name in names:
+        assert all(load_prices().knows(name, date(2026, 12, 1), tier) for tier in tiers_of(name))

@@ -13,6 +13,7 @@ from gemini.client import GeminiClient
 from gemini.connection import Connection
 from gemini.question import Attachment, Call, Question, Usage
 from models.failures import FailureCode
+from models.tier import ServiceTier
 from tests.unit.gemini import scripted
 from tests.unit.gemini.asking import QUESTION, ask, everything_said, with_client
 from tests.unit.gemini.canned import HTML, KEY_INVALID, OVERLOADED, PER_MINUTE, quota
@@ -83,6 +84,21 @@ def test_a_question_sends_only_what_it_sets() -> None:
             "mediaResolution": "MEDIA_RESOLUTION_LOW",
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("tier", "said"), [(ServiceTier.STANDARD, None), (ServiceTier.FLEX, "flex"), (ServiceTier.ECONOMY, None)]
+)
+def test_a_question_in_flex_says_so_and_gives_gemini_the_whole_time(tier: ServiceTier, said: str | None) -> None:
+    _, (request,) = ask(http(200, answer()), replace(QUESTION, tier=tier, timeout_seconds=900.0))
+    assert request.json().get("serviceTier") == said
+    assert request.headers["x-server-timeout"] == "900"
+
+
+def test_the_name_of_the_tier_is_one_that_google_genai_knows() -> None:
+    from google.genai import types
+
+    assert types.ServiceTier(str(ServiceTier.FLEX)) is types.ServiceTier.FLEX
 
 
 @pytest.mark.parametrize("given", [{}, {"data": b"x", "path": "x"}])

@@ -36,6 +36,7 @@ DAY = "2026-11-26"
         ("gemini-2.5-flash", "flex", Tokens(text=1_000_000, cached_text=1_000_000), DAY, "0.03"),
         ("gemini-2.5-pro", "standard", Tokens(text=200_000, candidates=1_000), DAY, "0.26"),
         ("gemini-2.5-pro", "standard", Tokens(text=200_001, candidates=1_000), DAY, "0.5150025"),
+        ("gemini-3.8-flash", "batch", Tokens(text=1_000_000, candidates=1_000_000), DAY, "2.25"),
         ("gemini-3.8-flash", "priority", Tokens(text=1), DAY, None),
         ("gemini-9", "standard", Tokens(text=1), DAY, None),
     ],

@@ -67,7 +67,7 @@ def test_a_bad_request_does_not_use_up_a_fault(simulator: Any) -> None:
     ("script", "named"),
     [
         ({}, "a JSON list"),
-        ([rule("503", {"tier": "batch"})], "tier cannot be 'batch'"),
+        ([rule("503", {"tier": "cheap"})], "tier cannot be 'cheap'"),
         ([1], "Rule 1"),
         ([rule("503"), rule("5o3")], "Rule 2 of the fault script: unknown kind '5o3'"),
         ([rule("503", {"nht": [1]})], "['nht']"),

@@ -58,14 +58,14 @@ def test_jobs_without_a_budget_cost_a_statement_a_second_at_most(database: Datab
 
     async def run() -> None:
         budgets = Budgets(database, executor, threading.Event(), clock=clock)
-        assert await budgets.hold(job, new_id("cal"), lambda: ONE) is None
+        assert await budgets.hold(job, new_id("cal"), lambda: ONE, lane="m") is None
         seen = statements_of(database)
         for _ in range(50):
-            assert await budgets.hold(job, new_id("cal"), lambda: ONE) is None
+            assert await budgets.hold(job, new_id("cal"), lambda: ONE, lane="m") is None
         assert seen == []
         set_budget(database, Scope.BATCH, job.batch_id, limit_usd=ONE)
         clock.now += KNOWN_SECONDS
-        assert await budgets.hold(job, new_id("cal"), lambda: Decimal(2)) is not None
+        assert await budgets.hold(job, new_id("cal"), lambda: Decimal(2), lane="m") is not None
 
     asyncio.run(run())
 
@@ -76,10 +76,10 @@ def test_what_is_asked_at_once_is_held_together_up_to_the_limit(database: Databa
     async def run() -> None:
         budgets = Budgets(database, executor, threading.Event())
         ids = [new_id("cal") for _ in range(20)]
-        why = await asyncio.gather(*(budgets.hold(job, call_id, lambda: Decimal("0.1")) for call_id in ids))
+        why = await asyncio.gather(*(budgets.hold(job, call_id, lambda: Decimal("0.1"), lane="m") for call_id in ids))
         assert [each is None for each in why] == [True] * 10 + [False] * 10
         assert {each.retry_after_seconds for each in why if each} == {1.0}
-        await asyncio.gather(*(budgets.give_back(job, call_id, was_sent=False) for call_id in ids))
+        await asyncio.gather(*(budgets.give_back(job, call_id, lane="m", was_sent=False) for call_id in ids))
 
     asyncio.run(run())
     assert [view.held_usd for view in list_budgets(database)] == [Decimal(0)]

@@ -7,7 +7,19 @@ from functools import wraps
 
 from worker.quota.gate import RECENT_SECONDS, Gate, _Line
 from worker.quota.stores import InProcessStore
-from worker.quota.terms import Day, Exchange, Limits, Outcome, QuotaStoreError, Reason, Reply, Settled, Store, Want
+from worker.quota.terms import (
+    LEAST_TROUBLE,
+    Day,
+    Exchange,
+    Limits,
+    Outcome,
+    QuotaStoreError,
+    Reason,
+    Reply,
+    Settled,
+    Store,
+    Want,
+)
 
 _IDS = itertools.count()
 
@@ -30,7 +42,7 @@ def _gate(limits: dict[str, Limits] | None = None, store: Store | None = None) -
         store or InProcessStore(),
         limits=lambda lane: (limits or {}).get(lane, Limits()),
         today=lambda _: Day(name="2026-11-26", seconds_left=500.0),
-        lease_seconds=150.0,
+        lease_seconds=lambda _: 150.0,
     )
 
 
@@ -242,3 +254,32 @@ def test_calls_of_long_ago_are_not_kept() -> None:
 
     assert len(line.recent) <= 10 * RECENT_SECONDS + 1
     assert line.ahead(1_000.0) == 1.5 * 20
+
+
+@on_a_loop
+async def test_a_tier_without_room_shuts_no_other() -> None:
+    gate = _gate()
+    for _ in range(LEAST_TROUBLE):
+        want = _want()
+        assert (await gate.enter("m:flex", want, patience_seconds=5.0)).reason is None
+        gate.leave("m:flex", Settled(id=want.id, outcome=Outcome.FAILED))
+    refused = await gate.enter("m:flex", _want(), patience_seconds=1.0)
+    admitted = await gate.enter("m", _want(), patience_seconds=1.0)
+    other = await gate.enter("n:flex", _want(), patience_seconds=1.0)
+
+    assert (refused.reason, admitted.reason, other.reason) == (Reason.SHUT, None, Reason.SHUT)
+    await gate.aclose()
+
+
+@on_a_loop
+async def test_a_reservation_is_kept_for_as_long_as_a_call_of_its_lane_may_take() -> None:
+    store = CountingStore()
+    gate = Gate(
+        store, limits=lambda _: Limits(), today=lambda _: Day(name="2026-11-26", seconds_left=500.0),
+        lease_seconds={"m": 150.0, "m:flex": 930.0}.__getitem__,
+    )  # fmt: skip
+    await gate.enter("m", _want(), patience_seconds=1.0)
+    await gate.enter("m:flex", _want(), patience_seconds=1.0)
+
+    assert {asked.lane: asked.lease_seconds for asked in store.exchanges} == {"m": 150.0, "m:flex": 930.0}
+    await gate.aclose()

@@ -16,9 +16,9 @@ def read(source: object = "/a.jpg", options: object = None, **extra: Any) -> Ite
 
 
 def test_a_message_becomes_an_item_known_by_its_task_id() -> None:
-    item = read(options={"language": "de"}, model="m", metadata={"a": 1}, priority=5, owner="o")
+    item = read(options={"language": "de"}, model="m", metadata={"a": 1}, priority=5, owner="o", service_tier="flex")
     assert item == Item(
-        kind="caption", source="/a.jpg", options={"language": "de"}, model="m", metadata={"a": 1}, priority=5,
+        kind="caption", source="/a.jpg", options={"language": "de"}, model="m", service_tier="flex", metadata={"a": 1}, priority=5,
         client_ref="task-1", idempotency_key="celery:task-1", owes_reply=True,
     )  # fmt: skip
 
@@ -39,6 +39,8 @@ def test_everything_but_the_source_may_be_left_out() -> None:
         ({"metadata": "text"}, "metadata"),
         ({"priority": "high"}, "priority"),
         ({"priority": 1.5}, "priority"),
+        ({"service_tier": 1}, "service_tier"),
+        ({"model": 5}, "model"),
         ({"langauge": "de"}, "langauge"),
     ],
 )

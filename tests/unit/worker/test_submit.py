@@ -12,6 +12,7 @@ from models.failures import FailureCode, FailureError
 from models.store import queries
 from models.store.queries import JobFilter
 from models.store.submit import NewBatch, NewJob
+from models.tier import ServiceTier
 from worker.settings import load_settings
 from worker.submit import PRIORITIES, Item, RefusedError, accept, local_source, new_job
 
@@ -40,6 +41,41 @@ def test_a_job_takes_what_its_item_does_not_say_from_the_settings() -> None:
     job = made()
     assert (job.model, job.lane, job.max_attempts) == ("the-default", "the-default", SETTINGS.max_attempts)
     assert made(model="another").lane == "another"
+
+
+@pytest.mark.parametrize(
+    ("named", "lane"), [("standard", "the-default"), ("flex", "the-default:flex"), (None, "the-default:flex")]
+)
+def test_a_job_s_lane_is_its_model_in_the_tier_that_it_or_the_settings_name(named: str | None, lane: str) -> None:
+    settings = SETTINGS.model_copy(update={"service_tier": ServiceTier.FLEX})
+    assert new_job(item(service_tier=named), settings).lane == lane
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"service_tier": "cheap"}, "service_tier", "must be standard or flex or economy, not 'cheap'"),
+        ({"service_tier": ""}, "service_tier", "must be standard"),
+        ({"service_tier": "FLEX"}, "service_tier", "must be standard"),
+        ({"service_tier": "priority"}, "service_tier", "must be standard"),
+        ({"service_tier": "economy"}, "service_tier", "economy is not available yet"),
+        (
+            {"service_tier": "flex", "model": "gemini-3.5-transcribe", "kind": "transcribe"},
+            "service_tier",
+            "flex is not offered for gemini-3.5-transcribe; it has standard",
+        ),
+        ({"model": "gemini-3.8-flash:flex"}, "model", "ends with the name of a service tier"),
+    ],
+)
+def test_a_tier_that_cannot_be_is_refused_with_the_field_named(changes: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(FailureError, match=words) as caught:
+        made(**changes)
+    assert caught.value.failure.code is FailureCode.INVALID_OPTIONS
+    assert caught.value.failure.detail["field"] == field
+
+
+def test_the_tier_is_no_part_of_what_is_asked() -> None:
+    assert made(service_tier="flex").options == made().options
 
 
 def test_options_are_stored_as_they_differ_from_the_defaults() -> None:

@@ -1,0 +1,64 @@
+"""Which service tier a call is made in: that of its job, until the job has waited long enough for room in it.
+
+Flex promises no room: HTTP 503 is its everyday no. Such a no spends no attempt; the job waits, longer each time, and asks
+again. `flex_fallback_seconds` after the first no, or at half of the time to the job's deadline, whichever comes first, it is
+asked in the standard tier, and is then a call of that lane: its limits, its budgets, its price.
+"""
+
+from dataclasses import replace
+from http import HTTPStatus
+
+from gemini.question import Call
+from models.failures import Failure, FailureCode, Nature
+from models.moves import ClaimedJob
+from models.tier import ServiceTier, tier_of
+from worker.settings import Settings
+
+WAITS_AGAIN = 0.5
+"""So much of the time that it has waited already, a job waits before it asks once more."""
+SHARE_OF_DEADLINE = 0.5
+"""So much of the time to its deadline, a job may spend on waiting for room."""
+
+
+def tier_for(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> ServiceTier:
+    """The tier of a call that is made `held_seconds` after the job was claimed."""
+    tier = tier_of(job.lane)
+    if tier is not ServiceTier.FLEX or seconds_left_in_flex(job, settings, held_seconds=held_seconds) > 0:
+        return tier
+    return ServiceTier.STANDARD
+
+
+def seconds_left_in_flex(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> float:
+    """Until the job is asked in the standard tier, if it is told no all the time.
+
+    While it is held only its deadline comes nearer: a recording of which some clips were answered since it was told no, goes
+    on in flex.
+    """
+    left = settings.flex_fallback_seconds - (job.refused_seconds or 0.0)
+    if job.deadline_in_seconds is None or job.deadline_after_seconds is None:
+        return left
+    until_deadline = job.deadline_in_seconds - held_seconds
+    return min(left, until_deadline - SHARE_OF_DEADLINE * job.deadline_after_seconds)
+
+
+def is_refusal(call: Call, tier: ServiceTier) -> bool:
+    """Did the call find no room in a tier that promises none?"""
+    why = call.failure
+    is_full = why is not None and why.code is FailureCode.GEMINI_UNAVAILABLE
+    return is_full and tier is ServiceTier.FLEX and call.http_status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def refusal(why: Failure, job: ClaimedJob, settings: Settings, *, held_seconds: float) -> Failure:
+    """The failure of a call that found no room: the job waits and spends no attempt.
+
+    How long follows from how long it has waited already, so that nothing has to be counted; no longer than until it is asked
+    in the standard tier.
+    """
+    wait = max(settings.retry_base_seconds, WAITS_AGAIN * (job.refused_seconds or 0.0), why.retry_after_seconds or 0.0)
+    left = seconds_left_in_flex(job, settings, held_seconds=held_seconds)
+    return replace(
+        why,
+        message=f"{why.message} The flex tier has no room for it now; the job waits and spends no attempt.",
+        nature=Nature.THROTTLED,
+        retry_after_seconds=min(wait, settings.retry_max_seconds, max(left, 0.0)),
+    )
