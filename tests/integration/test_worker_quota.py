@@ -30,9 +30,11 @@ def test_a_worker_sends_no_more_requests_than_its_lane_may(bench: Bench) -> None
 
     calls = [call for call in bench.gemini.ledger() if call["labels"]["job"] in ids]
     times = sorted(datetime.fromisoformat(call["time"]).timestamp() for call in calls)
-    steps = [after - before for before, after in itertools.pairwise(times)]
+    steps = [
+        after - before for before, after in itertools.pairwise(times[1:])
+    ]  # the first call makes the connection, too
     assert len(times) == 12
-    assert sum(steps) >= 0.9 * 11 * 61 / 240
+    assert sum(steps) >= 0.9 * 10 * 61 / 240
     assert min(steps) > 0.1  # a quarter of a second each, but for the way to the simulator
 
 
