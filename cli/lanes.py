@@ -30,12 +30,11 @@ def list_lanes(*, as_json: Json = False) -> None:
     from cli.console import emit_json
     from cli.opening import opened
     from models.store import lane_views
-    from worker.bootstrap import limits_of
     from worker.shapes import lane_facts_shape
 
     with opened() as (loaded, database):
         found = lane_views.list_lanes(database, also=[loaded.settings.model])
-    shapes = [lane_facts_shape(facts, limits=limits_of(loaded.settings)) for facts in found]
+    shapes = [lane_facts_shape(facts, limits=loaded.settings.lane_limits) for facts in found]
     if as_json:
         emit_json({"lanes": shapes})
     else:
@@ -263,9 +262,8 @@ def _warn_if_unknown(known: "Sequence[str]", name: str) -> None:
 def _show_one(database: "Database", settings: "Settings", name: str, *, as_json: bool) -> None:
     from cli.console import emit_json
     from models.store import lane_views
-    from worker.bootstrap import limits_of
     from worker.shapes import lane_facts_shape
 
     facts = next(facts for facts in lane_views.list_lanes(database, also=[name]) if facts.name == name)
-    shape = lane_facts_shape(facts, limits=limits_of(settings))
+    shape = lane_facts_shape(facts, limits=settings.lane_limits)
     emit_json(shape) if as_json else _show([shape])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gemini.question import Call, Question
 from models.failures import Failure, FailureError, Nature
-from models.moves import AnswerRecord, ClaimedJob, Record
+from models.moves import AnswerRecord, Record
 from models.store.answers import StoredAnswer, WantedAnswer
 from models.tier import lane_of, tier_of
 from tasks.base import Answer, Clip, Doubt, Preparation, Verdict, hash_clip
@@ -153,7 +153,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
     if isinstance(admitted, Failure):
         _end(work, turn, admitted)
         if admitted.pauses_lane:
-            await _tell_lane(work.asked_in(lane_of(question.model, question.tier)), admitted, tools)
+            await _tell_lane(work, lane_of(question.model, question.tier), admitted, tools)
         return None
     is_only, call, was_sent = work.has_one_clip, None, False
     try:
@@ -161,7 +161,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             await tools.calls_in_flight.acquire()
             work.holds_slot = is_only
         try:
-            stopped = tools.begin_call_of(work.asked_in(admitted.lane))
+            stopped = tools.begin_call_of(work.job, admitted.lane)
             if stopped is not None:
                 _end(work, turn, stopped)
                 return None
@@ -171,7 +171,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             step = _judge(work, turn, admitted, call, tools)
             if step is not None or not is_only:  # the only answer is stored together with the end of the job
                 await _store(work, tools)
-            await _tell_lane(work.asked_in(admitted.lane), call.failure, tools, is_answered=call.answered)
+            await _tell_lane(work, admitted.lane, call.failure, tools, is_answered=call.answered)
             return step
         finally:
             if not is_only:
@@ -247,13 +247,13 @@ async def _store(work: Work, tools: Tools) -> None:
     await asyncio.shield(tools.records.ask(record))
 
 
-async def _tell_lane(job: ClaimedJob, why: Failure | None, tools: Tools, *, is_answered: bool = False) -> None:
+async def _tell_lane(work: Work, lane: str, why: Failure | None, tools: Tools, *, is_answered: bool = False) -> None:
     """What is wrong with the lane is wrong for all, also where this clip does with the answer that it had before."""
-    action = tools.lanes.note(job, why) if why is not None else None
+    action = tools.lanes.note(lane, work.job.id, why) if why is not None else None
     if why is not None and action is not None:
-        await asyncio.to_thread(tools.lanes.publish, job, why, action)
-    elif is_answered and tools.lanes.is_probe(job):
-        await asyncio.to_thread(tools.lanes.open, job)
+        await asyncio.to_thread(tools.lanes.publish, lane, work.job.id, why, action)
+    elif is_answered and tools.lanes.is_probe(lane, work.job.id):
+        await asyncio.to_thread(tools.lanes.open, lane)
 
 
 def _let_go(work: Work, tools: Tools) -> None:

@@ -42,7 +42,7 @@ from worker.loop import LoopThread
 from worker.quota.gate import Gate
 from worker.quota.guarded import GuardedStore, NoStore
 from worker.quota.stores import InProcessStore, RedisStore
-from worker.quota.terms import Limits, Store
+from worker.quota.terms import Store
 from worker.quota.today import Today
 from worker.record import answer_grouper, question_grouper, record_grouper
 from worker.retry import RetryPolicy
@@ -117,7 +117,7 @@ class Worker:
         )
         self._scratch = make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
-        self.lanes = Lanes(database, limits=limits_of(self._settings))
+        self.lanes = Lanes(database, limits=self._settings.lane_limits)
         self._today = Today(database, is_needed=self.lanes.has_daily_limit)
         self._counts = make_store(self._settings, workers=lambda: self.feeder.workers)
         self._gate_thread = None if self._settings.embedded else ThreadPoolExecutor(1, "mediascribe-quota")
@@ -234,11 +234,6 @@ def make_store(settings: Settings, *, workers: Callable[[], int]) -> Store:
         return InProcessStore()
     url = settings.quota_url.get_secret_value() or settings.broker_url.get_secret_value()
     return GuardedStore(RedisStore(url) if url.startswith(REDIS) else NoStore(), workers=workers)
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The limits of every lane that has none of its own."""
-    return Limits(requests_per_minute=settings.rpm, input_tokens_per_minute=settings.tpm, requests_per_day=settings.rpd)
 
 
 def start_worker(loaded: LoadedSettings, database: Database, role: Role | None = None) -> Worker:

@@ -174,7 +174,7 @@ class Runner:
                 log.exception("job could not be recorded; its lease will bring it back")
             finally:
                 del self._running[job.id, job.claim]
-                self._tools.lanes.end_probe(job)
+                self._tools.lanes.end_probe(job.id)
                 if running.work is not None and running.work.holds_slot:
                     self._tools.calls_in_flight.release()
                 self._release(1)

@@ -74,22 +74,22 @@ class Lanes:
 
     # What may be asked
 
-    def blocking(self, job: ClaimedJob) -> Failure | None:
-        """Why the job's lane may not be asked now; None if it may, or if the job is the probe of its lane."""
-        pause = self._paused.get(job.lane)
+    def blocking(self, lane: str, job_id: str) -> Failure | None:
+        """Why the lane may not be asked about the job now; None if it may, or if the job is the lane's probe."""
+        pause = self._paused.get(lane)
         left = 0.0 if pause is None else pause.until - self._clock()
         if pause is None or left <= 0:
             return None
-        probe = self._probes.get(job.lane)
-        if probe is not None and probe.job_id == job.id and not probe.is_used:
+        probe = self._probes.get(lane)
+        if probe is not None and probe.job_id == job_id and not probe.is_used:
             return None
         return replace(pause.failure, retry_after_seconds=min(left, LOOK_AGAIN_SECONDS))
 
-    def begin_call(self, job: ClaimedJob) -> Failure | None:
+    def begin_call(self, lane: str, job_id: str) -> Failure | None:
         """The same for a call that begins now: of a probe it is the only one."""
-        stopped = self.blocking(job)
-        probe = self._probes.get(job.lane)
-        if stopped is None and probe is not None and probe.job_id == job.id:
+        stopped = self.blocking(lane, job_id)
+        probe = self._probes.get(lane)
+        if stopped is None and probe is not None and probe.job_id == job_id:
             probe.is_used = True
         return stopped
 
@@ -109,49 +109,49 @@ class Lanes:
 
     # News from calls
 
-    def note(self, job: ClaimedJob, why: Failure) -> Action | None:
-        """A call of the job's lane failed, or may not begin: what others have to be told because of it, if anything."""
+    def note(self, lane: str, job_id: str, why: Failure) -> Action | None:
+        """A call of the lane failed, or may not begin: what others have to be told because of it, if anything."""
         action = action_of(why)
         if action is None:
             return None
         until = math.inf if action.seconds is None else self._clock() + action.seconds
         with self._changing:
-            known = self._paused.get(job.lane)
-            is_probe = self.is_probe(job)
+            known = self._paused.get(lane)
+            is_probe = self.is_probe(lane, job_id)
             if not is_probe and known is not None and known.until >= until - 1.0:
                 return None  # the others in flight met the same wall
-            self._paused[job.lane] = _Pause(until=until, failure=why)
+            self._paused[lane] = _Pause(until=until, failure=why)
         return action
 
-    def publish(self, job: ClaimedJob, why: Failure, action: Action) -> None:
+    def publish(self, lane: str, job_id: str, why: Failure, action: Action) -> None:
         """Let every process and the administrators know. Blocking; where the database is away, `refresh` does it later.
 
         That nobody is reached at Gemini's address may be the trouble of this machine alone: the others go on.
         """
         if why.code is FailureCode.GEMINI_UNAVAILABLE:
-            log.warning("Gemini cannot be reached from here; waiting", lane=job.lane, reason=why.message)
+            log.warning("Gemini cannot be reached from here; waiting", lane=lane, reason=why.message)
             return
         with self._changing:
-            is_probe = self.is_probe(job)
+            is_probe = self.is_probe(lane, job_id)
             if is_probe:
-                del self._probes[job.lane]
+                del self._probes[lane]
         try:
-            self._publish(job.lane, why, action, is_probe=is_probe)
+            self._publish(lane, why, action, is_probe=is_probe)
         except DatabaseUnavailableError as error:
-            log.warning("the lane's pause is not stored yet", lane=job.lane, reason=str(error))
+            log.warning("the lane's pause is not stored yet", lane=lane, reason=str(error))
 
-    def open(self, job: ClaimedJob) -> None:
+    def open(self, lane: str) -> None:
         """The probe was answered: the lane is well. Blocking; where the database is away, the next probe does it."""
         with self._changing:
-            self._probes.pop(job.lane, None)
+            self._probes.pop(lane, None)
         try:
-            stored.open_after_probe(self._database, job.lane)
+            stored.open_after_probe(self._database, lane)
         except DatabaseUnavailableError:
-            self._undecided.add(job.lane)
+            self._undecided.add(lane)
             return
         with self._changing:
-            self._paused.pop(job.lane, None)
-        log.info("the lane is well again", lane=job.lane)
+            self._paused.pop(lane, None)
+        log.info("the lane is well again", lane=lane)
 
     # Probes
 
@@ -171,17 +171,17 @@ class Lanes:
             log.info("trying whether the lane is well again", lane=lane, job_id=job.id)
         return jobs
 
-    def end_probe(self, job: ClaimedJob) -> None:
-        """The job has ended: if it was to try its lane and came to no verdict, another will."""
+    def end_probe(self, job_id: str) -> None:
+        """The job has ended: if it was to try a lane and came to no verdict, another will."""
         with self._changing:
-            if self.is_probe(job):
-                del self._probes[job.lane]
-                self._undecided.add(job.lane)
+            for lane in [lane for lane, probe in self._probes.items() if probe.job_id == job_id]:
+                del self._probes[lane]
+                self._undecided.add(lane)
 
-    def is_probe(self, job: ClaimedJob) -> bool:
-        """Is the job there to find out whether its lane is well again?"""
-        probe = self._probes.get(job.lane)
-        return probe is not None and probe.job_id == job.id
+    def is_probe(self, lane: str, job_id: str) -> bool:
+        """Is the job there to find out whether the lane is well again?"""
+        probe = self._probes.get(lane)
+        return probe is not None and probe.job_id == job_id
 
     # What SQL says
 

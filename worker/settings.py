@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from models.tier import ServiceTier
+from worker.quota.terms import Limits
 
 PREFIX = "MEDIASCRIBE_"
 
@@ -186,6 +187,11 @@ class Settings(BaseModel):
         if self.retry_base_seconds > self.retry_max_seconds:
             raise ValueError("retry_base_seconds must not be larger than retry_max_seconds")
         return self
+
+    @property
+    def lane_limits(self) -> Limits:
+        """The limits of every lane that has none of its own."""
+        return Limits(requests_per_minute=self.rpm, input_tokens_per_minute=self.tpm, requests_per_day=self.rpd)
 
     @property
     def beat_seconds(self) -> float:

@@ -52,13 +52,13 @@ class Tools:
     shelf: Shelf
     """Room for clips on disk, for all recordings of the process."""
 
-    def why_no_call_of(self, job: ClaimedJob) -> Failure | None:
-        """Why no call about this job may begin now; None if one may."""
-        return self.why_no_call() or self.lanes.blocking(job)
+    def why_no_call_of(self, job: ClaimedJob, lane: str) -> Failure | None:
+        """Why no call about this job may begin now in that lane; None if one may."""
+        return self.why_no_call() or self.lanes.blocking(lane, job.id)
 
-    def begin_call_of(self, job: ClaimedJob) -> Failure | None:
+    def begin_call_of(self, job: ClaimedJob, lane: str) -> Failure | None:
         """The same for a call that begins now."""
-        return self.why_no_call() or self.lanes.begin_call(job)
+        return self.why_no_call() or self.lanes.begin_call(lane, job.id)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -99,13 +99,9 @@ class Work:
         """The tier in which a call of the job is made now."""
         return tier_for(self.job, settings, held_seconds=self.held_seconds)
 
-    def asked(self, settings: Settings) -> ClaimedJob:
-        """The job as one of the lane in which a call of it is made now."""
-        return self.asked_in(lane_of(self.job.model, self.tier(settings)))
-
-    def asked_in(self, lane: str) -> ClaimedJob:
-        """The job as one of that lane: pauses and probes are a lane's."""
-        return self.job if lane == self.job.lane else replace(self.job, lane=lane)
+    def lane(self, settings: Settings) -> str:
+        """The lane in which a call of the job is made now."""
+        return lane_of(self.job.model, self.tier(settings))
 
     @property
     def clips(self) -> tuple[Clip, ...]:

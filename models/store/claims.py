@@ -1,21 +1,18 @@
 """Claiming: a worker takes jobs of the line, each by one guarded statement: of two that name the same job, one gets it."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, literal, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Connection, Row, literal, select, update
 
-from models.attempt import Attempt
-from models.base import db_after, db_now, db_seconds_until
+from models.base import db_after, db_now
 from models.database import Database
-from models.failures import FailureCode
 from models.job import LOSSES_IN_COMPANY, Job
 from models.lane import Lane
 from models.moves import ClaimedJob
-from models.state import FINAL, MOVES, JobState, Move
+from models.state import JobState
 from models.store.budgets import is_out_of_budget
+from models.store.claimed import claimed, claimed_columns
 from models.store.fallback import asked_model, is_unbegun_elsewhere
 from models.store.lanes import PROBE_SECONDS, is_stopped
 from models.store.line import (
@@ -28,7 +25,6 @@ from models.store.line import (
     place_of,
     walk_the_index,
 )
-from models.tier import ServiceTier
 
 
 def claim(
@@ -37,7 +33,7 @@ def claim(
     """Take those of the announced jobs that are still free; unknown ids are no error, nor are jobs of other lanes."""
     mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~is_held_back(), *outside(not_lanes))
     with database.write() as connection:
-        return [_claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds, asked_model())]
+        return [claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds, asked_model())]
 
 
 def claim_next(
@@ -69,7 +65,7 @@ def claim_next(
         chosen = (Job.id.in_(select(locked(line).c.id)),)
         rows = _take(connection, chosen, worker_id, lease_seconds, asked_model())
         advance(connection, database.dialect, rows)
-    return [_claimed(row, worker_id) for row in rows]
+    return [claimed(row, worker_id) for row in rows]
 
 
 def claim_probe(
@@ -94,7 +90,7 @@ def claim_probe(
         job_id = connection.execute(locked).scalar()
         if job_id is None or not connection.execute(due.values(probe_at=db_after(literal(PROBE_SECONDS)))).rowcount:
             return []
-        return [_claimed(row, worker_id) for row in _take(connection, [Job.id == job_id], worker_id, lease_seconds)]
+        return [claimed(row, worker_id) for row in _take(connection, [Job.id == job_id], worker_id, lease_seconds)]
 
 
 def _take(
@@ -118,34 +114,6 @@ def _take(
             asked_model=asked,
             started_at=db_now(),
         )
-        .returning(*_claimed_columns(), Job.model, Job.lane, Job.asked_model, Job.priority, Job.turn)
+        .returning(*claimed_columns(), Job.priority, Job.turn)
     )
     return sorted(connection.execute(taken), key=place_of)
-
-
-_CLAIMED = [name for name in ClaimedJob.__slots__ if name not in {"worker_id", "model", "lane", "own_model"}]
-
-
-@cache
-def _claimed_columns() -> tuple[ColumnElement[Any], ...]:
-    reckoned = {
-        "refused_seconds": case(((Job.claim > 1) & Job.lane.endswith(f":{ServiceTier.FLEX}"), _refused_seconds())),
-        "deadline_in_seconds": db_seconds_until(Job.deadline_at),
-        "deadline_after_seconds": db_seconds_until(Job.deadline_at) - db_seconds_until(Job.created_at),
-    }
-    return tuple(reckoned[name].label(name) if name in reckoned else getattr(Job, name) for name in _CLAIMED)
-
-
-def _refused_seconds() -> ColumnElement[Any]:
-    """Since an attempt first found no room, none before the job last ended counted. Uses the primary key of attempt."""
-    ended = aliased(Attempt)
-    final = [str(move) for move in Move if MOVES[move].target in FINAL]
-    last = select(func.max(ended.claim)).where(ended.job_id == Job.id, ended.outcome.in_(final)).correlate(Job)
-    refused = (Attempt.job_id == Job.id, Attempt.code == FailureCode.GEMINI_UNAVAILABLE, Attempt.outcome == Move.WAIT)
-    since = select(func.min(Attempt.ended_at)).where(*refused, Attempt.claim > func.coalesce(last.scalar_subquery(), 0))
-    return -db_seconds_until(since.correlate(Job).scalar_subquery())
-
-
-def _claimed(row: Row[Any], worker_id: str) -> ClaimedJob:
-    asked = {"model": row.asked_model or row.model, "lane": row.asked_model or row.lane, "own_model": row.model}
-    return ClaimedJob(worker_id=worker_id, **asked, **{name: getattr(row, name) for name in _CLAIMED})

@@ -27,9 +27,9 @@ def quota(seconds: float | None, scope: str = "minute") -> Failure:
 
 def meet(lanes: Lanes, job: ClaimedJob, why: Failure) -> None:
     """A call of the job meets a wall, and whoever has to know is told."""
-    action = lanes.note(job, why)
+    action = lanes.note(job.lane, job.id, why)
     if action is not None:
-        lanes.publish(job, why, action)
+        lanes.publish(job.lane, job.id, why, action)
 
 
 def look(lanes: Lanes, clock: Clock) -> None:

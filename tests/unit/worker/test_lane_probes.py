@@ -23,18 +23,18 @@ def test_the_probe_alone_may_make_one_call(lanes: Lanes, database: Database, clo
     assert lanes.due_for_probe() == []
     probe = begin_probe(lanes, database, clock)
     assert lanes.due_for_probe() == []
-    assert lanes.blocking(job) is not None
-    assert lanes.blocking(probe) is None
-    assert lanes.begin_call(probe) is None
-    assert lanes.begin_call(probe) is not None
-    assert lanes.blocking(probe) is not None
+    assert lanes.blocking(job.lane, job.id) is not None
+    assert lanes.blocking(probe.lane, probe.id) is None
+    assert lanes.begin_call(probe.lane, probe.id) is None
+    assert lanes.begin_call(probe.lane, probe.id) is not None
+    assert lanes.blocking(probe.lane, probe.id) is not None
 
 
 def test_an_answer_to_the_probe_opens_the_lane(lanes: Lanes, database: Database, clock: Clock, job: ClaimedJob) -> None:
     meet(lanes, job, KEY)
     probe = begin_probe(lanes, database, clock)
-    lanes.open(probe)
-    assert lanes.blocking(job) is None
+    lanes.open(probe.lane)
+    assert lanes.blocking(job.lane, job.id) is None
     assert reports.paused_lanes(database) == []
 
 
@@ -47,7 +47,7 @@ def test_a_probe_that_meets_another_wall_tells_the_news(
     (lane,) = reports.paused_lanes(database)
     assert (lane.code, lane.reason) == ("gemini_quota", "wait")
     clock.now += 30.1
-    assert lanes.blocking(job) is None
+    assert lanes.blocking(job.lane, job.id) is None
 
 
 def test_a_probe_that_comes_to_no_call_leaves_it_to_another_job(
@@ -55,10 +55,10 @@ def test_a_probe_that_comes_to_no_call_leaves_it_to_another_job(
 ) -> None:
     meet(lanes, job, KEY)
     probe = begin_probe(lanes, database, clock)
-    lanes.end_probe(job)  # another job's end changes nothing
-    assert lanes.blocking(probe) is None
-    lanes.end_probe(probe)
-    assert lanes.blocking(probe) is not None
+    lanes.end_probe(job.id)  # another job's end changes nothing
+    assert lanes.blocking(probe.lane, probe.id) is None
+    lanes.end_probe(probe.id)
+    assert lanes.blocking(probe.lane, probe.id) is not None
     look(lanes, clock)
     with database.read() as connection:
         wait = connection.exec_driver_sql(
