@@ -20,12 +20,13 @@ from tests.faults.cluster import LEASE_SECONDS, Cluster
 from tests.services.embedded import eventually
 
 SLOW = {"match": {}, "fault": {"kind": "late", "seconds": 1.2}}
+VERY_SLOW = {"match": {"nth": [2, 4, 6, 8]}, "fault": {"kind": "late", "seconds": 6}}
 BEAT_SECONDS = LEASE_SECONDS / 6
 JOBS = 120
 
 
 def test_f22_a_cancelled_job_ends_once_and_is_not_asked_about_any_more(server: Cluster) -> None:
-    server.gemini.set_faults([SLOW])
+    server.gemini.set_faults([VERY_SLOW, SLOW])
     server.start(3)
     ids = server.submit(JOBS)
     cancelled_at = cancel_at_random(server, ids, until_done=JOBS // 2)
@@ -49,7 +50,7 @@ def cancel_at_random(cluster: Cluster, ids: Sequence[str], *, until_done: int) -
     rounds, pause = itertools.count(), threading.Event()
     while cluster.done() < until_done:
         running = [f"job_{row['id'].hex}" for row in query(cluster.database_url, _RUNNING)]
-        some = [*cluster.chance.sample(list(ids), 2), *cluster.chance.sample(running, min(1, len(running)))]
+        some = [*cluster.chance.sample(list(ids), 2), *cluster.chance.sample(running, min(2, len(running)))]
         if next(rounds) == 3:  # not at once, since the command takes long to start
             asked = somebody.runs("jobs", "cancel", *some)
             assert asked.returncode in {0, 6}, asked.stderr  # 6: they are all done
