@@ -5,6 +5,7 @@ from models.base import Base
 from models.batch import Batch, Turn
 from models.budget import Budget, Hold
 from models.job import Job, Result
+from models.parcel import Parcel, ParcelledCall
 from models.spending import Spending
 from models.worker import Lane, Worker
 
@@ -18,6 +19,8 @@ __all__ = [
     "Hold",
     "Job",
     "Lane",
+    "Parcel",
+    "ParcelledCall",
     "Result",
     "Spending",
     "Turn",

@@ -110,6 +110,16 @@ class Settings(BaseModel):
         1_800.0,
         description="How long a job waits for room in the flex tier before it is asked in the standard one, at its price.",
     )
+    economy_pack_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        30.0, description="How long calls of the economy tier are collected before they are sent together."
+    )
+    economy_poll_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        60.0, description="Between two looks at a batch that is under way at Gemini."
+    )
+    economy_deadline_seconds: Annotated[float, Field(ge=1, le=2 * 86_400)] = Field(
+        86_400.0,
+        description="How long a batch may take; what has no answer by then is asked in the flex tier, then in the standard one.",
+    )
     lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = Field(
         60.0, description="How long a silent worker keeps its jobs; it renews them six times in that time."
     )

@@ -23,7 +23,6 @@ from models.moves import ClaimedJob
 from models.state import FINAL, MOVES, JobState, Move
 from models.store.budgets import is_out_of_budget
 from models.store.rows import insert_into
-from models.tier import ServiceTier
 from models.worker import Lane, Worker
 
 ANNOUNCED_SECONDS = 60.0
@@ -244,7 +243,7 @@ _CLAIMED = [name for name in ClaimedJob.__slots__ if name != "worker_id"]
 @cache
 def _claimed_columns() -> tuple[ColumnElement[Any], ...]:
     reckoned = {
-        "refused_seconds": case(((Job.claim > 1) & Job.lane.endswith(f":{ServiceTier.FLEX}"), _refused_seconds())),
+        "refused_seconds": case(((Job.claim > 1) & (Job.lane != Job.model), _refused_seconds())),
         "deadline_in_seconds": db_seconds_until(Job.deadline_at),
         "deadline_after_seconds": db_seconds_until(Job.deadline_at) - db_seconds_until(Job.created_at),
     }
