@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Executable, delete, exists, literal, select, 
 
 from models.attempt import Call
 from models.base import TypedId, db_seconds_until
+from models.budget import Hold
 from models.database import Database, again_after_conflict
 from models.job import Job
 from models.moves import CallRecord, ClaimedJob, Record
 from models.parcel import Parcel, ParcelledCall, ParcelledState
 from models.state import FINAL, JobState
 from models.store.calls import count_usage, insert_calls
-from models.store.holds import end_holds
+from models.store.holds import end_holds, presume_spent
 from models.store.parcels import NewParcel, put_parcel, wake_waiting
 from models.store.rows import INTEGER, TEXT, RowShape, insert_into
 from models.store.spending import count_spending
@@ -161,7 +162,8 @@ def put_answers(database: Database, parcel_id: str, lines: Mapping[str, str]) ->
 def book(database: Database, parcel_id: str, calls: Sequence[CallRecord]) -> int:
     """Count calls that their jobs have no use for, what was paid for them included, and let the jobs go on; how many.
 
-    Each is counted once: what was booked before is left alone. Of a job that is gone only the spending is counted.
+    Each is counted once: what was booked before is left alone. Of a job that is gone only the spending is counted. Where
+    nobody knows whether a call was paid for (no HTTP status, no tokens), what was held for it is presumed to be spent.
     """
     known = {call.id: call for call in calls}
     ended = (
@@ -191,7 +193,10 @@ def _count(connection: Connection, dialect: str, records: Sequence[Record]) -> N
     new = insert_calls(connection, dialect, of_jobs)
     count_usage(connection, dialect, of_jobs, new)
     gone = {call.id for r in records if r.job.id not in there for call in r.calls}
-    end_holds(connection, dialect, [call.id for r in records for call in r.calls])
+    calls = [call for r in records for call in r.calls]
+    unknown = [call.id for call in calls if call.http_status is None and not call.input_tokens]
+    presume_spent(connection, dialect, Hold.id.in_(unknown))
+    end_holds(connection, dialect, [call.id for call in calls])
     count_spending(connection, dialect, records, new | gone)
 
 

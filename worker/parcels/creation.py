@@ -12,7 +12,7 @@ from models.failures import FailureCode, FailureError, Nature, failure
 from models.parcel import ParcelState
 from models.store import parcels
 from models.store.parcels import ParcelView, display_name
-from worker.parcels.harvest import end_without_answers
+from worker.parcels.harvest import end_without_batch
 from worker.parcels.post import Post, log
 
 TOO_LATE = failure(FailureCode.GEMINI_TIMEOUT, "No batch could be made of the question in time.")
@@ -32,7 +32,7 @@ def make_batch(parcel: ParcelView, post: Post) -> None:
     except FailureError as error:
         why = error.failure
         if why.nature is Nature.PERMANENT and not why.pauses_lane:
-            end_without_answers(parcel, why, post)
+            end_without_batch(parcel, why, post)
             return
         post.note_trouble(parcel.lane, why)
         post.postpone(parcel, why)
@@ -46,7 +46,7 @@ def make_batch(parcel: ParcelView, post: Post) -> None:
 def _create(parcel: ParcelView, post: Post) -> RemoteBatch | None:
     """A new batch; None where the parcel is too late, or is another worker's matter. Raises FailureError."""
     if parcel.deadline_in_seconds <= 0:
-        end_without_answers(parcel, TOO_LATE, post)
+        end_without_batch(parcel, TOO_LATE, post)
         return None
     if not parcels.note_creation(post.database, parcel.id):
         return None

@@ -19,6 +19,7 @@ from gemini.rest import GoneError
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
 from models.moves import CallRecord
 from models.store import parcelled, parcels
+from models.store.holds import release
 from models.store.parcelled import OpenCall
 from models.store.parcels import ParcelView
 from worker.booking import booked_call
@@ -55,8 +56,14 @@ def harvest(parcel: ParcelView, batch: RemoteBatch, post: Post) -> None:
     end_without_answers(parcel, why, post, output_file=batch.output_file)
 
 
+def end_without_batch(parcel: ParcelView, why: Failure, post: Post) -> None:
+    """No batch was made of the parcel: its calls cost nothing, and are asked in another way."""
+    release(post.database, list(parcelled.open_calls(post.database, parcel.id)))
+    end_without_answers(parcel, why, post)
+
+
 def end_without_answers(parcel: ParcelView, why: Failure, post: Post, *, output_file: str | None = None) -> None:
-    """What is under way yet has no answer to come."""
+    """What is under way yet has no answer to come; it may have been paid for."""
     left = parcelled.open_calls(post.database, parcel.id)
     if left:
         log.warning("calls of a batch have no answer", parcel=parcel.id, calls=len(left), reason=why.message)
