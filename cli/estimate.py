@@ -98,7 +98,7 @@ def estimate(
         expected=expected,
         high=high,
         answers={kind: habit[kind].answers for kind in by_kind},
-        pace=least_time(calls, expected.input_tokens, settings),
+        pace=None if tier is ServiceTier.ECONOMY else least_time(calls, expected.input_tokens, settings),
         model=model,
         tier=tier,
     )
@@ -224,6 +224,8 @@ def estimate_lines(estimated: Estimate) -> list[str]:
         f"cost    {_cost_words(estimated)}; what was answered before costs nothing",
     ]
     lines += [f"        {line}" for line in passed_caps(high.cost_usd or Decimal(0))]
+    if estimated.tier is ServiceTier.ECONOMY:
+        lines.append("time    up to a day: the questions go to Gemini in batches")
     if estimated.pace:
         lines.append(f"time    {estimated.pace.words}")
     if estimated.unknown_length:

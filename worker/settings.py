@@ -15,8 +15,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from gemini.connection import uses_vertex
 from models.tier import ServiceTier
 
 PREFIX = "MEDIASCRIBE_"
@@ -170,6 +180,8 @@ class Settings(BaseModel):
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
 
+    _offers_batches: bool = PrivateAttr(default=True)
+
     @field_validator("prices_file", "budget_usd", mode="before")
     @classmethod
     def _empty_is_none(cls, given: object) -> object:
@@ -205,6 +217,11 @@ class Settings(BaseModel):
     def timeout_seconds(self, tier: ServiceTier) -> float:
         """Longest wait for one answer in that tier."""
         return self.flex_timeout_seconds if tier is ServiceTier.FLEX else self.call_timeout_seconds
+
+    @property
+    def offers_batches(self) -> bool:
+        """Is there a Batch API where Gemini is asked? Vertex has another, which is not used. No setting of its own."""
+        return self._offers_batches
 
     @property
     def embedded(self) -> bool:
@@ -244,10 +261,12 @@ def load_settings(
                 values[field], sources[field] = value, source
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     gemini = {name: (layer[name], source) for source, layer in layers for name in GEMINI_NAMES if layer.get(name)}
+    settings, google = _validated(values | given), {name: value for name, (value, _) in gemini.items()}
+    settings._offers_batches = not uses_vertex(google)  # noqa: SLF001 - our own
     return LoadedSettings(
-        settings=_validated(values | given),
+        settings=settings,
         sources=sources | dict.fromkeys(given, "flag"),
-        gemini={name: value for name, (value, _) in gemini.items()},
+        gemini=google,
         gemini_sources={name: source for name, (_, source) in gemini.items()},
     )
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from models.store.budgets import BudgetView
+from models.store.parcels import AtGemini
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
@@ -124,6 +125,11 @@ def worker_shape(view: WorkerView) -> JsonObject:
 
 def lane_shape(view: LaneView) -> JsonObject:
     """One paused lane."""
+    return _fields_of(view)
+
+
+def at_gemini_shape(view: AtGemini) -> JsonObject:
+    """What is under way in batches of the economy tier."""
     return _fields_of(view)
 
 
