@@ -69,9 +69,7 @@ class OpenCall:
 
 
 @again_after_conflict
-def store_parcel(
-    database: Database, parcel: NewParcel, calls: Sequence[PackedCall], *, lease_seconds: float
-) -> set[str]:
+def store_parcel(database: Database, parcel: NewParcel, calls: Sequence[PackedCall]) -> set[str]:
     """Store a parcel and those of its calls whose jobs are still its worker's, and wanted; the ids of these.
 
     From then on they are waited for and not asked again. Where none is left, the parcel is not stored either. What was held for
@@ -80,7 +78,7 @@ def store_parcel(
     """
     rows = [{name: getattr(call, name) for name in PackedCall.__slots__} for call in calls]
     with database.write() as connection:
-        put_parcel(connection, database.dialect, parcel, lease_seconds=lease_seconds)
+        put_parcel(connection, database.dialect, parcel)
         _PACKED.run(connection, _packed_insert(database.dialect, parcel.id), rows)
         mine = select(ParcelledCall.id).where(ParcelledCall.parcel_id == parcel.id)
         kept = set(connection.execute(mine).scalars())

@@ -80,12 +80,15 @@ def display_name(parcel_id: str) -> str:
     return f"mediascribe-{parcel_id}"
 
 
-def put_parcel(connection: Connection, dialect: str, parcel: NewParcel, *, lease_seconds: float) -> None:
-    """Store a parcel that is about to leave, within a transaction; twice is as good as once."""
+def put_parcel(connection: Connection, dialect: str, parcel: NewParcel) -> None:
+    """Store a parcel that is about to leave, within a transaction; twice is as good as once.
+
+    It is due at once, but only where its worker is lost.
+    """
     fresh = insert_into(dialect, Parcel).values(
         id=parcel.id, state=ParcelState.SENDING, lane=parcel.lane, model=parcel.model, worker_id=parcel.worker_id,
         creations=0, created_at=db_now(), deadline_at=db_after(literal(parcel.deadline_seconds)),
-        due_at=db_after(literal(lease_seconds)),
+        due_at=db_now(),
     )  # fmt: skip
     connection.execute(fresh.on_conflict_do_nothing())
 

@@ -5,50 +5,23 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import literal, update
 
-from models.base import db_after
 from models.database import Database
 from models.failures import FailureCode, failure
 from models.moves import ClaimedJob, Record, cancelled, succeeded, waits
-from models.parcel import Parcel, ParcelledState, ParcelState
+from models.parcel import ParcelledState, ParcelState
 from models.store import admin, holds, leases, parcels, queries
 from models.store.budgets import list_budgets
-from models.store.parcelled import PackedCall, answers_in_vain, book, find_calls, open_calls, put_answers, store_parcel
+from models.store.parcelled import answers_in_vain, book, find_calls, open_calls, put_answers, store_parcel
 from models.store.parcels import NewParcel, new_parcel_id
 from models.store.record import record
 from models.store.reports import calls_of
-from models.store.submit import NewBatch
 from models.store.usage import UsageFilter, usage
 from tests.contracts.budgets import want
-from tests.contracts.jobs import claim, new_call, new_worker, submit_jobs
+from tests.contracts.jobs import new_call, new_worker
+from tests.contracts.parcels import LANE, jobs_in_hand, packed, sent, stored
 
-LANE = "m:economy"
 PENDING = failure(FailureCode.GEMINI_PENDING, "In a batch.")
-
-
-def jobs_in_hand(database: Database, count: int, worker_id: str, **batch: Decimal) -> list[ClaimedJob]:
-    ids = submit_jobs(database, count, batch=NewBatch(**batch), lane=LANE).job_ids  # type: ignore[arg-type]
-    return claim(database, ids, worker_id=worker_id)
-
-
-def packed(job: ClaimedJob, *, clip: int = 0) -> PackedCall:
-    return PackedCall(id=new_call().id, job_id=job.id, claim=job.claim, clip=clip, clip_hash=f"{clip:064}")
-
-
-def stored(database: Database, worker_id: str, calls: Sequence[PackedCall]) -> str:
-    """A parcel that is being sent; its id."""
-    parcel = NewParcel(id=new_parcel_id(), lane=LANE, model="m", worker_id=worker_id, deadline_seconds=60.0)
-    store_parcel(database, parcel, calls, lease_seconds=0.0)
-    return parcel.id
-
-
-def sent(database: Database, worker_id: str, calls: Sequence[PackedCall]) -> str:
-    parcel_id = stored(database, worker_id, calls)
-    assert parcels.note_uploaded(database, parcel_id, input_file="files/in", lease_seconds=60.0)
-    assert parcels.note_creation(database, parcel_id)
-    assert parcels.note_sent(database, parcel_id, batch_name="batches/b", due_seconds=60.0)
-    return parcel_id
 
 
 def wait_for_batch(database: Database, jobs: Sequence[ClaimedJob]) -> None:
@@ -77,11 +50,11 @@ def test_only_calls_of_jobs_that_are_the_workers_and_wanted_leave(database: Data
     record(database, [Record(job=over, ending=cancelled())])
     parcel = NewParcel(id=new_parcel_id(), lane=LANE, model="m", worker_id=worker_id, deadline_seconds=60.0)
     for _ in range(2):  # twice is as good as once
-        assert store_parcel(database, parcel, calls, lease_seconds=60.0) == {calls[0].id}
+        assert store_parcel(database, parcel, calls) == {calls[0].id}
     (budget,) = list_budgets(database)
     assert budget.held_usd == Decimal("0.01")
     none = replace(parcel, id=new_parcel_id())
-    assert store_parcel(database, none, calls[1:], lease_seconds=60.0) == set()
+    assert store_parcel(database, none, calls[1:]) == set()
     assert parcels.get_parcel(database, none.id) is None
 
 
@@ -215,8 +188,6 @@ def test_a_parcel_that_is_being_sent_is_anothers_matter_only_when_its_worker_is_
 ) -> None:
     (job,) = jobs_in_hand(database, 1, worker_id)
     parcel_id = stored(database, worker_id, [packed(job)])
-    with database.write() as connection:
-        connection.execute(update(Parcel).values(due_at=db_after(literal(-1.0))))
     assert parcels.take_due(database, lease_seconds=0.0, silent_seconds=60.0) is None
     leases.leave(database, worker_id)
     taken = parcels.take_due(database, lease_seconds=0.0, silent_seconds=60.0)

@@ -64,7 +64,7 @@ def _tidy(parcel: ParcelView, post: Post) -> None:
         _delete_at_gemini(parcel, parcel.output_file, post)
     book_unused(parcel, post)
     if parcels.tidy(post.database, parcel.id):
-        post.postpone_look(parcel)
+        parcels.postpone(post.database, parcel.id, seconds=post.settings.economy_poll_seconds)
 
 
 def _delete_at_gemini(parcel: ParcelView, output_file: str | None, post: Post) -> None:

@@ -67,8 +67,7 @@ def _send(pack: Pack, wanted: Sequence[SpooledLine], post: Post) -> Failure:
         id=pack.parcel_id, lane=pack.lane, model=pack.model, worker_id=post.worker_id, deadline_seconds=deadline_seconds
     )
     calls = [line.call for line in wanted]
-    lease_seconds = post.lease_seconds
-    kept = _patiently(lambda: store_parcel(post.database, parcel, calls, lease_seconds=lease_seconds), post)
+    kept = _patiently(lambda: store_parcel(post.database, parcel, calls), post)
     if kept:
         _leave_out_all_but(pack, kept)
         why = _upload(pack, post)
