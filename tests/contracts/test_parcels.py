@@ -152,8 +152,12 @@ def test_a_parcel_goes_when_its_jobs_are_done_and_nothing_is_left_at_gemini(data
     assert parcels.note_over(database, parcel_id, output_file="files/out")
     assert parcels.tidy(database, parcel_id) == 1  # the job may need the answer yet
     paid = replace(new_call(lane=LANE), id=call.id)
+    record(database, [Record(job=job, calls=(paid,))])
+    assert parcels.tidy(database, parcel_id) == 1  # each attempt begins with it
+    (found,) = find_calls(database, [job.id])[0]
+    assert found.is_booked
     done = succeeded({"caption": "A cat."}, question_hash=None, model_version=None)
-    record(database, [Record(job=job, calls=(paid,), ending=done)])
+    record(database, [Record(job=job, ending=done)])
     assert parcels.tidy(database, parcel_id) == 0
     assert parcels.get_parcel(database, parcel_id) is not None  # its files are there yet
     assert parcels.note_deleted(database, parcel_id)

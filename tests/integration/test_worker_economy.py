@@ -159,6 +159,17 @@ def test_a_creation_that_is_answered_badly_is_paid_once(at_work: Bench, kind: st
     assert len(asked) == 4
 
 
+def test_an_answer_that_cannot_be_believed_is_counted_once_and_asked_again_in_flex(at_work: Bench) -> None:
+    bad = {"match": {"tier": "batch"}, "fault": {"kind": "refusal_json"}}
+    no_room = {"match": {"tier": "flex"}, "fault": {"kind": "503"}, "times": 6}
+    at_work.gemini.set_faults([bad, no_room])
+    jobs = economy(at_work, 1)
+
+    assert lanes_of(at_work, jobs) == [[ECONOMY, *[FLEX] * 7]]
+    assert [(job.state, job.attempts) for job in jobs] == [("succeeded", 2)]  # of four
+    assert sum(job.cost_usd for job in jobs) == sum(billed(at_work, jobs).values())
+
+
 def test_an_upload_that_is_refused_pauses_the_lane_and_is_packed_anew(at_work: Bench) -> None:
     at_work.gemini.set_faults([rule("file_start", "429_minute", 1, retry_after_seconds=0.5)])
     jobs = economy(at_work)
@@ -248,3 +259,14 @@ def test_a_worker_that_leaves_gives_back_what_was_not_sent_and_what_was_sent_is_
         jobs = small_bench.wait_for([sent, *submission.job_ids], "succeeded")
     assert lanes_of(small_bench, jobs) == [[ECONOMY]] * 3
     assert len(small_bench.gemini.ledger()) == 3
+
+
+def test_jobs_whose_questions_are_packed_hold_no_slot(small_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.parcels.spool.MOST_CALLS", 10)
+    ids = small_bench.submit(small_bench.pictures(10), service_tier="economy")
+    with small_bench.worker(concurrency=1, economy_pack_seconds=600.0) as worker:
+        assert worker.runner.slots == 2
+        jobs = small_bench.wait_for(ids, "succeeded")
+        assert worker.runner.free == 2
+
+    assert lanes_of(small_bench, jobs) == [[ECONOMY]] * 10

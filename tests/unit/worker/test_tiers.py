@@ -67,9 +67,7 @@ def test_a_job_is_asked_in_its_tier_until_it_has_waited_long_or_its_deadline_nea
     ],
 )
 def test_a_question_goes_into_a_batch_once_and_not_where_its_deadline_nears(
-    job: dict[str, Any],
-    was_in_batch: bool,
-    tier: ServiceTier,  # noqa: FBT001 - a column of the table
+    job: dict[str, Any], tier: ServiceTier, *, was_in_batch: bool
 ) -> None:
     claimed_job = claimed(**{"lane": "m:economy", **job})
     assert tier_for(claimed_job, SETTINGS, held_seconds=0.0, was_in_batch=was_in_batch) is tier
