@@ -20,8 +20,10 @@ from models.failures import FailureCode
 from models.state import LIVE, JobState
 from models.store import queries, reports
 from models.store.budgets import list_budgets
+from models.store.parcels import at_gemini
 from models.store.queries import JobFilter, JobView
 from models.store.reports import LaneView, Totals
+from models.tier import ServiceTier, tier_of
 
 LOOK_SECONDS = 0.25
 """Least time between two looks."""
@@ -112,6 +114,8 @@ def _spent(database: Database, watch: Watch, totals: Totals) -> Ended | None:
     """The end of waiting where money is spent for good and nothing is in flight."""
     if totals.by_state[JobState.RUNNING]:
         return None
+    if at_gemini(database, batch_id=watch.batch_id).calls:
+        return None
     budgets = [
         view
         for scope, name in ((Scope.BATCH, watch.batch_id), (Scope.OWNER, watch.owner))
@@ -134,7 +138,7 @@ def _standing(database: Database, watch: Watch, totals: Totals, paused: LaneView
         sound=(sum(v.progress_seconds_done or 0.0 for v in heard), sum(v.progress_seconds_total or 0.0 for v in heard))
         if heard
         else None,
-        note=_pause_words(paused) if paused else "",
+        note=_pause_words(paused) if paused else _sent_words(database, watch),
     )
 
 
@@ -148,6 +152,21 @@ def _recordings_in_hand(database: Database, batch_id: str) -> list[JobView]:
         )
         if state is JobState.RUNNING or view.progress_done > 0
     ]
+
+
+def _sent_words(database: Database, watch: Watch) -> str:
+    """What is waited for at Gemini, in the economy tier."""
+    if tier_of(watch.lane) is not ServiceTier.ECONOMY:
+        return ""
+    sent = at_gemini(database, batch_id=watch.batch_id)
+    return (
+        ""
+        if sent.since is None
+        else (
+            f"waiting for {sent.calls:,} answer{'' if sent.calls == 1 else 's'} of batches at Gemini since {local_time(sent.since)}, "
+            "up to a day; Ctrl-C stops, the same command goes on"
+        )
+    )
 
 
 def _pause_words(lane: LaneView) -> str:

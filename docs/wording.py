@@ -87,6 +87,10 @@ FAILURES: Mapping[FailureCode, tuple[str, str]] = {
         "No answer came in time.",
         "Raise `MEDIASCRIBE_CALL_TIMEOUT_SECONDS`, or shorten `MEDIASCRIBE_CLIP_SECONDS`, if it stays.",
     ),
+    FailureCode.GEMINI_PENDING: (
+        "The question is in a batch at Gemini (economy tier), whose answers take up to a day.",
+        "Nothing: the job goes on when the batch is over.",
+    ),
     FailureCode.GEMINI_BLOCKED: ("Gemini withholds an answer about this item.", "Nothing: it will not answer."),
     FailureCode.GEMINI_RECITATION: ("The answer came too close to a known work, and was stopped.", _MODEL),
     FailureCode.GEMINI_TRUNCATED: (

@@ -24,6 +24,7 @@ from tasks.base import Clip, Preparation, Prepared, hash_question, read_options
 from tasks.registry import find_kind
 from worker.asking import recall, settle, tell_progress
 from worker.containment import contained
+from worker.parcels.calls import recall_calls
 from worker.retry import Outcome
 from worker.shelf import Shelf
 from worker.work import Tools, Work
@@ -55,6 +56,7 @@ def begin(job: ClaimedJob) -> Work:
 async def carry_out(work: Work, tools: Tools) -> Outcome:
     """All steps of the attempt; what it came to. Raises FailureError."""
     try:
+        await recall_calls(work, tools)
         await fetch(work, tools)
         found = await identify(work, tools)
         if found is Asker.A_TWIN:

@@ -39,12 +39,13 @@ from worker.heartbeat import Heartbeat
 from worker.housekeeping import Housekeeper
 from worker.lanes import Lanes
 from worker.loop import LoopThread
+from worker.parcels.office import Office
 from worker.quota.gate import Gate
 from worker.quota.guarded import GuardedStore, NoStore
 from worker.quota.stores import InProcessStore, RedisStore
 from worker.quota.terms import Store
 from worker.quota.today import Today
-from worker.record import answer_grouper, question_grouper, record_grouper
+from worker.record import answer_grouper, parcelled_grouper, question_grouper, record_grouper
 from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
 from worker.settings import LoadedSettings, Settings
@@ -107,9 +108,8 @@ class Worker:
         self._database = database
         self.id = role.worker_id or new_id("wrk")
         self._prices = load_prices(self._settings.prices_file)
-        self._gemini = GeminiClient(
-            connection_from_environment(loaded.gemini, max_connections=self._settings.concurrency)
-        )
+        connection = connection_from_environment(loaded.gemini, max_connections=self._settings.concurrency)
+        self._gemini = GeminiClient(connection)
         self._core = LoopThread()
         self._executor = ThreadPoolExecutor(max_workers=3, thread_name_prefix="mediascribe-sql")
         self._sandbox = Sandbox(
@@ -118,6 +118,10 @@ class Worker:
         self._scratch = make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
         self.lanes = Lanes(database, limits=self._settings.lane_limits)
+        self._office = Office(
+            connection, database=database, worker_id=self.id, lanes=self.lanes, prices=self._prices,
+            settings=self._settings, folder=self._scratch, wake=self._wake,
+        )  # fmt: skip
         self._today = Today(database, is_needed=self.lanes.has_daily_limit)
         self._counts = make_store(self._settings, workers=lambda: self.feeder.workers)
         self._gate_thread = None if self._settings.embedded else ThreadPoolExecutor(1, "mediascribe-quota")
@@ -155,6 +159,7 @@ class Worker:
         self.lanes.refresh()
         self._heartbeat.start()
         self.housekeeper.start()
+        self._office.start()
 
     def accept(self, bundle: Sequence[str]) -> int:
         """A bundle of job ids has come: take what there is room for; how many jobs were taken."""
@@ -174,6 +179,7 @@ class Worker:
         self.drain()
         recorded = self.runner.finish(grace_seconds=grace_seconds)
         self._give_up.set()
+        self._office.stop()
         self.housekeeper.stop(grace_seconds=grace_seconds)
         self._heartbeat.stop()
         asyncio.run_coroutine_threadsafe(self._close_on_loop(), self._core.loop).result(10.0)
@@ -224,6 +230,8 @@ class Worker:
             answers=answer_grouper(*shared),
             scratch=self._scratch,
             prices=self._prices,
+            spool=self._office.spool,
+            parcelled=parcelled_grouper(*shared),
             shelf=Shelf(self._settings.scratch_bytes),
         )
 

@@ -15,8 +15,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from gemini.connection import uses_vertex
 from models.tier import ServiceTier
 from worker.quota.terms import Limits
 
@@ -111,6 +121,16 @@ class Settings(BaseModel):
         1_800.0,
         description="How long a job waits for room in the flex tier before it is asked in the standard one, at its price.",
     )
+    economy_pack_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        30.0, description="How long calls of the economy tier are collected before they are sent together."
+    )
+    economy_poll_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        60.0, description="Between two looks at a batch that is under way at Gemini."
+    )
+    economy_deadline_seconds: Annotated[float, Field(ge=1, le=2 * 86_400)] = Field(
+        86_400.0,
+        description="How long a batch may take; what has no answer by then is asked in the flex tier, then in the standard one.",
+    )
     lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = Field(
         60.0, description="How long a silent worker keeps its jobs; it renews them six times in that time."
     )
@@ -144,8 +164,7 @@ class Settings(BaseModel):
         600.0, description="Longest stretch of a recording that is sent in one call."
     )
     max_recording_channels: Annotated[int, Field(ge=1, le=64)] = Field(
-        16,
-        description="Channels of a recording that is transcribed, at most; eight where each is transcribed by itself.",
+        16, description="Channels of a recording that is transcribed, at most; eight where each is transcribed apart."
     )
     silence_dbfs: Annotated[float, Field(ge=-90, le=-10)] = Field(
         -50.0,
@@ -160,6 +179,8 @@ class Settings(BaseModel):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
+
+    _offers_batches: bool = PrivateAttr(default=True)
 
     @field_validator("prices_file", "budget_usd", mode="before")
     @classmethod
@@ -203,6 +224,11 @@ class Settings(BaseModel):
         return self.flex_timeout_seconds if tier is ServiceTier.FLEX else self.call_timeout_seconds
 
     @property
+    def offers_batches(self) -> bool:
+        """Is there a Batch API where Gemini is asked? Vertex has another, which is not used. No setting of its own."""
+        return self._offers_batches
+
+    @property
     def embedded(self) -> bool:
         """Is there no broker?"""
         return not self.broker_url.get_secret_value()
@@ -240,10 +266,12 @@ def load_settings(
                 values[field], sources[field] = value, source
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     gemini = {name: (layer[name], source) for source, layer in layers for name in GEMINI_NAMES if layer.get(name)}
+    settings, google = _validated(values | given), {name: value for name, (value, _) in gemini.items()}
+    settings._offers_batches = not uses_vertex(google)  # noqa: SLF001 - our own
     return LoadedSettings(
-        settings=_validated(values | given),
+        settings=settings,
         sources=sources | dict.fromkeys(given, "flag"),
-        gemini={name: value for name, (value, _) in gemini.items()},
+        gemini=google,
         gemini_sources={name: source for name, (_, source) in gemini.items()},
     )
 

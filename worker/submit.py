@@ -142,8 +142,10 @@ def chosen_tier(named: str | None, settings: Settings, *, model: str) -> Service
         tier = settings.service_tier if named is None else ServiceTier(named)
     except ValueError as error:
         raise _invalid("service_tier", f"must be {_either(ServiceTier)}, not {named!r}") from error
-    if tier is ServiceTier.ECONOMY:
-        raise _invalid("service_tier", "economy is not available yet; take flex, which costs the same, or standard")
+    if tier is ServiceTier.ECONOMY and not settings.offers_batches:
+        raise _invalid(
+            "service_tier", "economy is not offered with Vertex AI; take flex or standard, or use a GEMINI_API_KEY"
+        )
     offered = tiers_of(model)
     if tier not in offered:
         raise _invalid("service_tier", f"{tier} is not offered for {model}; it has {_either(sorted(offered))}")

@@ -3,11 +3,16 @@
 Flex promises no room: HTTP 503 is its everyday no. Such a no spends no attempt; the job waits, longer each time, and asks
 again. `flex_fallback_seconds` after the first no, or at half of the time to the job's deadline, whichever comes first, it is
 asked in the standard tier, and is then a call of that lane: its limits, its budgets, its price.
+
+In the economy tier a question goes into a batch once. What the batch leaves without an answer that can be used, and what is to
+be asked again in another way, goes on as in the flex tier, which costs the same; so does a job that would spend half of the time
+to its deadline on a batch.
 """
 
 from dataclasses import replace
 from http import HTTPStatus
 
+from gemini.abilities import tiers_of
 from gemini.question import Call
 from models.failures import Failure, FailureCode, Nature
 from models.moves import ClaimedJob
@@ -20,12 +25,26 @@ SHARE_OF_DEADLINE = 0.5
 """So much of the time to its deadline, a job may spend on waiting for room."""
 
 
-def tier_for(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> ServiceTier:
-    """The tier of a call that is made `held_seconds` after the job was claimed."""
+def tier_for(
+    job: ClaimedJob, settings: Settings, *, held_seconds: float, was_in_batch: bool = False
+) -> ServiceTier:  # fmt: skip
+    """The tier of a call that is made `held_seconds` after the job was claimed; `was_in_batch`: that is behind the question."""
     tier = tier_of(job.lane)
+    if tier is ServiceTier.ECONOMY:
+        if not was_in_batch and seconds_for_batch(job, settings, held_seconds=held_seconds) > 0:
+            return tier
+        tier = ServiceTier.FLEX if ServiceTier.FLEX in tiers_of(job.model) else ServiceTier.STANDARD
     if tier is not ServiceTier.FLEX or seconds_left_in_flex(job, settings, held_seconds=held_seconds) > 0:
         return tier
     return ServiceTier.STANDARD
+
+
+def seconds_for_batch(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> float:
+    """How long a batch with a question of the job may take; none at all where that is not above zero."""
+    left = settings.economy_deadline_seconds
+    if job.deadline_in_seconds is None or job.deadline_after_seconds is None:
+        return left
+    return min(left, job.deadline_in_seconds - held_seconds - SHARE_OF_DEADLINE * job.deadline_after_seconds)
 
 
 def seconds_left_in_flex(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> float:

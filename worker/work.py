@@ -14,6 +14,7 @@ from media.source import LocalFile
 from models.failures import Failure
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Progress, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
+from models.store.parcelled import StoredCall
 from models.store.questions import Asker, Asking
 from models.tier import ServiceTier, lane_of
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
@@ -21,6 +22,7 @@ from worker.budget import Budgets
 from worker.forecast import Forecast
 from worker.grouping import Grouper
 from worker.lanes import Lanes
+from worker.parcels.spool import Spool
 from worker.quota.gate import Gate
 from worker.settings import Settings
 from worker.shelf import Shelf
@@ -49,6 +51,10 @@ class Tools:
     answers: Grouper[WantedAnswer, StoredAnswer | None]
     scratch: Path
     prices: PriceTable
+    spool: Spool
+    """Questions of the economy tier wait there to be sent."""
+    parcelled: Grouper[str, list[StoredCall]]
+    """The calls of a job that were sent with others."""
     shelf: Shelf
     """Room for clips on disk, for all recordings of the process."""
 
@@ -82,6 +88,10 @@ class Work:
     """Calls that are not stored yet."""
     unstored: list[AnswerRecord] = field(default_factory=list)
     """Answers that will be stored with the end of the job."""
+    parcelled: dict[str, StoredCall] = field(default_factory=dict)
+    """By the clip's hash, questions that went into a batch before."""
+    spooled: "dict[str, asyncio.Future[Failure]]" = field(default_factory=dict)
+    """By the clip's key, questions that are to go into a batch now, and what will become of them."""
     model_version: str | None = None
     calling: int = 0
     """Calls in flight now."""
@@ -95,9 +105,9 @@ class Work:
         """Since the job was claimed."""
         return time.monotonic() - self.began
 
-    def tier(self, settings: Settings) -> ServiceTier:
-        """The tier in which a call of the job is made now."""
-        return tier_for(self.job, settings, held_seconds=self.held_seconds)
+    def tier(self, settings: Settings, *, was_in_batch: bool = False) -> ServiceTier:
+        """The tier in which a call of the job is made now; `was_in_batch`: that is behind its question."""
+        return tier_for(self.job, settings, held_seconds=self.held_seconds, was_in_batch=was_in_batch)
 
     def lane(self, settings: Settings) -> str:
         """The lane in which a call of the job is made now."""

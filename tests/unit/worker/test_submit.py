@@ -51,6 +51,13 @@ def test_a_job_s_lane_is_its_model_in_the_tier_that_it_or_the_settings_name(name
     assert new_job(item(service_tier=named), settings).lane == lane
 
 
+def test_economy_is_refused_where_vertex_is_asked() -> None:
+    environment = {"GOOGLE_GENAI_USE_VERTEXAI": "true", "GOOGLE_CLOUD_PROJECT": "p"}
+    settings = load_settings(environment=environment, dotenv=Path("/nowhere/.env")).settings
+    with pytest.raises(FailureError, match="service_tier economy is not offered with Vertex AI"):
+        new_job(item(service_tier="economy"), settings)
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
@@ -58,7 +65,11 @@ def test_a_job_s_lane_is_its_model_in_the_tier_that_it_or_the_settings_name(name
         ({"service_tier": ""}, "service_tier", "must be standard"),
         ({"service_tier": "FLEX"}, "service_tier", "must be standard"),
         ({"service_tier": "priority"}, "service_tier", "must be standard"),
-        ({"service_tier": "economy"}, "service_tier", "economy is not available yet"),
+        (
+            {"service_tier": "economy", "model": "gemini-3.5-transcribe", "kind": "transcribe"},
+            "service_tier",
+            "economy is not offered for gemini-3.5-transcribe; it has standard",
+        ),
         (
             {"service_tier": "flex", "model": "gemini-3.5-transcribe", "kind": "transcribe"},
             "service_tier",

@@ -11,9 +11,9 @@ from models.tier import ServiceTier
 from tests.unit.worker.claims import claimed
 from worker.retry import Outcome, RetryPolicy, decide
 from worker.settings import load_settings
-from worker.tiers import is_refusal, refusal, tier_for
+from worker.tiers import is_refusal, refusal, seconds_for_batch, tier_for
 
-FLEX, STANDARD = ServiceTier.FLEX, ServiceTier.STANDARD
+ECONOMY, FLEX, STANDARD = ServiceTier.ECONOMY, ServiceTier.FLEX, ServiceTier.STANDARD
 SETTINGS = load_settings(environment={}, dotenv=Path("/nowhere/.env")).settings
 FULL = failure(FailureCode.GEMINI_UNAVAILABLE, "Gemini is overloaded.")
 
@@ -50,6 +50,34 @@ def test_a_job_is_asked_in_its_tier_until_it_has_waited_long_or_its_deadline_nea
     job: dict[str, Any], held_seconds: float, tier: ServiceTier
 ) -> None:
     assert tier_for(claimed(**job), SETTINGS, held_seconds=held_seconds) is tier
+
+
+@pytest.mark.parametrize(
+    ("job", "was_in_batch", "tier"),
+    [
+        ({}, False, ECONOMY),
+        ({}, True, FLEX),
+        ({"refused_seconds": 1_799.9}, True, FLEX),
+        ({"refused_seconds": 1_800.0}, True, STANDARD),
+        (due(501.0, 1_000.0), False, ECONOMY),
+        (due(500.0, 1_000.0), False, STANDARD),
+        ({"model": "gemini-3.5-transcribe"}, True, STANDARD),  # has no flex
+        ({"lane": "m"}, True, STANDARD),
+        ({"lane": "m:flex"}, True, FLEX),
+    ],
+)
+def test_a_question_goes_into_a_batch_once_and_not_where_its_deadline_nears(
+    job: dict[str, Any], tier: ServiceTier, *, was_in_batch: bool
+) -> None:
+    claimed_job = claimed(**{"lane": "m:economy", **job})
+    assert tier_for(claimed_job, SETTINGS, held_seconds=0.0, was_in_batch=was_in_batch) is tier
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds"), [({}, 86_400.0), (due(900.0, 1_000.0), 390.0), (due(90_000.0, 100_000.0), 39_990.0)]
+)
+def test_a_batch_may_take_no_longer_than_half_of_the_time_to_a_deadline(job: dict[str, Any], seconds: float) -> None:
+    assert seconds_for_batch(claimed(lane="m:economy", **job), SETTINGS, held_seconds=10.0) == seconds
 
 
 @pytest.mark.parametrize(
