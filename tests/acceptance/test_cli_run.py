@@ -276,7 +276,7 @@ def test_a_run_in_flex_costs_half_and_its_results_say_in_which_tier_they_were_as
     (job,) = lines_of(shell.folder / "results.jsonl")
     assert job["service_tier"] == "flex"
     (call,) = shell("jobs", "show", job["id"], "--json").json["calls"]
-    (paid,) = (each for each in shell.gemini.ledger() if each["labels"]["job"] == job["id"])
+    (paid,) = (each for each in shell.gemini.ledger() if each["labels"].get("job") == job["id"])
     assert (call["lane"], paid["tier"]) == (f"{job['model']}:flex", "flex")
     assert Decimal(call["cost_usd"]) == Decimal(paid["cost_usd"]) == Decimal(ran.json["usage"]["cost_usd"])
 
