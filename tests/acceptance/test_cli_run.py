@@ -283,6 +283,7 @@ def test_a_run_in_flex_costs_half_and_its_results_say_in_which_tier_they_were_as
 
 @pytest.mark.parametrize("words", [["run"], ["run", "--dry-run"], ["submit"]])
 def test_a_tier_that_cannot_be_had_is_refused_and_named(words: list[str], shell: Shell) -> None:
+    shell.pictures(1)
     calls = len(shell.gemini.ledger())
     transcriber = ["--kind", "transcribe", "--model", "gemini-3.5-transcribe"]
     never = shell(*words, shell.recording("photos/talk.wav"), "--tier", "flex", *transcriber)
