@@ -211,7 +211,7 @@ def _judge(work: Work, turn: _Turn, admitted: Pass, call: Call, tools: Tools) ->
 def _why_failed(work: Work, admitted: Pass, call: Call, tools: Tools) -> Failure | None:
     if call.failure is None or not is_refusal(call, tier_of(admitted.lane)):
         return call.failure
-    return refusal(call.failure, work.job, tools.settings, held_seconds=work.held_seconds)
+    return refusal(call.failure, work.job, tools.settings, work.seconds_left_in_flex(tools))
 
 
 def _end(work: Work, turn: _Turn, why: Failure) -> None:
@@ -274,7 +274,7 @@ async def _ask(work: Work, question: Question, tools: Tools) -> Call:
 def _question(work: Work, clip: Clip, tools: Tools) -> Question:
     asked = contained(work.kind.ask, clip, work.options, work.job.model)
     labels = {"job": work.job.id, "clip": clip.key}
-    tier = work.tier(tools.settings)
+    tier = work.tier(tools)
     return replace(asked, labels=labels, tier=tier, timeout_seconds=tools.settings.timeout_seconds(tier))
 
 

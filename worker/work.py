@@ -24,7 +24,7 @@ from worker.lanes import Lanes
 from worker.quota.gate import Gate
 from worker.settings import Settings
 from worker.shelf import Shelf
-from worker.tiers import tier_for
+from worker.tiers import seconds_left_in_flex, tier_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,18 +90,20 @@ class Work:
     began: float = field(default_factory=time.monotonic)
     """When the job was claimed."""
 
-    @property
-    def held_seconds(self) -> float:
-        """Since the job was claimed."""
-        return time.monotonic() - self.began
+    def seconds_left_in_flex(self, tools: Tools) -> float:
+        """Until the job is asked in the standard tier, if flex has no room for it."""
+        return seconds_left_in_flex(
+            self.job, tools.settings, held_seconds=time.monotonic() - self.began,
+            is_standard_paused=tools.lanes.blocking(self.job.model, self.job.id) is not None,
+        )  # fmt: skip
 
-    def tier(self, settings: Settings) -> ServiceTier:
+    def tier(self, tools: Tools) -> ServiceTier:
         """The tier in which a call of the job is made now."""
-        return tier_for(self.job, settings, held_seconds=self.held_seconds)
+        return tier_for(self.job, self.seconds_left_in_flex(tools))
 
-    def lane(self, settings: Settings) -> str:
+    def lane(self, tools: Tools) -> str:
         """The lane in which a call of the job is made now."""
-        return lane_of(self.job.model, self.tier(settings))
+        return lane_of(self.job.model, self.tier(tools))
 
     @property
     def clips(self) -> tuple[Clip, ...]:
