@@ -55,7 +55,7 @@ async def admit(work: Work, clip: Clip, question: Question, tools: Tools) -> Pas
         is_held = denied is None
     finally:
         if not is_held:
-            await give_back(work, admitted, tools, was_sent=False)
+            await give_back(admitted, tools, was_sent=False)
     return denied or admitted
 
 
@@ -67,11 +67,10 @@ def note_end(admitted: Pass, call: Call, tools: Tools) -> None:
     tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=outcome, more_tokens=more, wait_seconds=wait))
 
 
-async def give_back(work: Work, admitted: Pass, tools: Tools, *, was_sent: bool) -> None:
+async def give_back(admitted: Pass, tools: Tools, *, was_sent: bool) -> None:
     """The call was not made, or it was broken off and nobody will know how it ended."""
     tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.UNSENT))
-    given_back = tools.budgets.give_back(work.job, admitted.call_id, lane=admitted.lane, was_sent=was_sent)
-    await asyncio.shield(given_back)
+    await asyncio.shield(tools.budgets.give_back(admitted.call_id, was_sent=was_sent))
 
 
 def _outcome(call: Call) -> tuple[Outcome, float]:

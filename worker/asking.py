@@ -178,7 +178,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
                 tools.calls_in_flight.release()
     finally:
         if call is None:
-            await give_back(work, admitted, tools, was_sent=was_sent)
+            await give_back(admitted, tools, was_sent=was_sent)
 
 
 def _judge(work: Work, turn: _Turn, admitted: Pass, call: Call, tools: Tools) -> Take | Remedy | None:
