@@ -69,7 +69,9 @@ def note_end(admitted: Pass, call: Call, tools: Tools) -> None:
 
 async def give_back(admitted: Pass, tools: Tools, *, was_sent: bool) -> None:
     """The call was not made, or it was broken off and nobody will know how it ended."""
-    tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.UNSENT))
+    tools.gate.leave(
+        admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.BROKEN_OFF if was_sent else Outcome.UNSENT)
+    )
     await asyncio.shield(tools.budgets.give_back(admitted.call_id, was_sent=was_sent))
 
 
