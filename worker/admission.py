@@ -25,6 +25,9 @@ RECORDING_PATIENCE_SECONDS = 120.0
 LONGEST_HOLD_SECONDS = 60.0
 """What a 429 asks for beyond that is the lane's pause, which everybody sees and may end."""
 
+LOOK_AGAIN_SECONDS = 600.0
+"""So soon a job looks again, though the day is longer: the limit may be raised, and without Redis a day's share is no day."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pass:
@@ -107,6 +110,6 @@ def _refused(lane: str, reply: Reply, tokens: int) -> Failure:
         return failure(FailureCode.GEMINI_QUOTA, words, nature=Nature.PERMANENT, input_tokens=tokens)
     assert reply.reason is not None
     words = f"The lane {lane} {_WAITS_FOR[reply.reason]}. The job waits its turn; no attempt is spent."
-    wait = max(reply.wait_seconds, 1.0)
+    wait = min(max(reply.wait_seconds, 1.0), LOOK_AGAIN_SECONDS)
     code = FailureCode.GEMINI_UNAVAILABLE if reply.reason is Reason.SHUT else FailureCode.GEMINI_QUOTA
     return failure(code, words, nature=Nature.THROTTLED, retry_after_seconds=wait, limit=str(reply.reason))
