@@ -25,6 +25,9 @@ RECORDING_PATIENCE_SECONDS = 120.0
 LONGEST_HOLD_SECONDS = 60.0
 """What a 429 asks for beyond that is the lane's pause, which everybody sees and may end."""
 
+LOOK_AGAIN_SECONDS = 600.0
+"""So soon a job looks again, though the day is longer: the limit may be raised, and without Redis a day's share is no day."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pass:
@@ -55,7 +58,7 @@ async def admit(work: Work, clip: Clip, question: Question, tools: Tools) -> Pas
         is_held = denied is None
     finally:
         if not is_held:
-            await give_back(work, admitted, tools, was_sent=False)
+            await give_back(admitted, tools, was_sent=False)
     return denied or admitted
 
 
@@ -67,11 +70,12 @@ def note_end(admitted: Pass, call: Call, tools: Tools) -> None:
     tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=outcome, more_tokens=more, wait_seconds=wait))
 
 
-async def give_back(work: Work, admitted: Pass, tools: Tools, *, was_sent: bool) -> None:
+async def give_back(admitted: Pass, tools: Tools, *, was_sent: bool) -> None:
     """The call was not made, or it was broken off and nobody will know how it ended."""
-    tools.gate.leave(admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.UNSENT))
-    given_back = tools.budgets.give_back(work.job, admitted.call_id, lane=admitted.lane, was_sent=was_sent)
-    await asyncio.shield(given_back)
+    tools.gate.leave(
+        admitted.lane, Settled(id=admitted.call_id, outcome=Outcome.BROKEN_OFF if was_sent else Outcome.UNSENT)
+    )
+    await asyncio.shield(tools.budgets.give_back(admitted.call_id, was_sent=was_sent))
 
 
 def _outcome(call: Call) -> tuple[Outcome, float]:
@@ -106,6 +110,6 @@ def _refused(lane: str, reply: Reply, tokens: int) -> Failure:
         return failure(FailureCode.GEMINI_QUOTA, words, nature=Nature.PERMANENT, input_tokens=tokens)
     assert reply.reason is not None
     words = f"The lane {lane} {_WAITS_FOR[reply.reason]}. The job waits its turn; no attempt is spent."
-    wait = max(reply.wait_seconds, 1.0)
+    wait = min(max(reply.wait_seconds, 1.0), LOOK_AGAIN_SECONDS)
     code = FailureCode.GEMINI_UNAVAILABLE if reply.reason is Reason.SHUT else FailureCode.GEMINI_QUOTA
     return failure(code, words, nature=Nature.THROTTLED, retry_after_seconds=wait, limit=str(reply.reason))

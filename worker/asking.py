@@ -169,7 +169,7 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
                 tools.calls_in_flight.release()
     finally:
         if call is None:
-            await give_back(work, admitted, tools, was_sent=was_sent)
+            await give_back(admitted, tools, was_sent=was_sent)
 
 
 async def _take_up(work: Work, turn: _Turn, brought: Brought, tools: Tools) -> Take | Remedy | None:
@@ -214,7 +214,7 @@ def _judge(work: Work, turn: _Turn, admitted: Pass, call: Call, tools: Tools) ->
 def _why_failed(work: Work, admitted: Pass, call: Call, tools: Tools) -> Failure | None:
     if call.failure is None or not is_refusal(call, tier_of(admitted.lane)):
         return call.failure
-    return refusal(call.failure, work.job, tools.settings, held_seconds=work.held_seconds)
+    return refusal(call.failure, work.job, tools.settings, work.seconds_left_in_flex(tools))
 
 
 def _end(work: Work, turn: _Turn, why: Failure) -> None:
@@ -278,7 +278,7 @@ def _question(work: Work, turn: _Turn, tools: Tools) -> Question:
     clip = turn.clip
     asked = contained(work.kind.ask, clip, work.options, work.job.model)
     labels = {"job": work.job.id, "clip": clip.key}
-    tier = work.tier(tools.settings, was_in_batch=was_in_batch(work, clip, turn.take))
+    tier = work.tier(tools, was_in_batch=was_in_batch(work, clip, turn.take))
     return replace(asked, labels=labels, tier=tier, timeout_seconds=tools.settings.timeout_seconds(tier))
 
 

@@ -63,7 +63,7 @@ async def carry_out(work: Work, tools: Tools) -> Outcome:
             return Outcome(is_twin=True)
         if isinstance(found, StoredResult):
             return Outcome(output=found.output, model_version=found.model_version, reused_from=found.job_id)
-        stopped = tools.lanes.blocking(work.lane(tools.settings), work.job.id)
+        stopped = tools.lanes.blocking(work.lane(tools), work.job.id)
         if stopped is not None:  # preparing would be for nothing
             raise FailureError(stopped)
         await prepare_and_ask(work, tools)
@@ -126,7 +126,7 @@ async def prepare_and_ask(work: Work, tools: Tools) -> None:
 
 
 async def _next_portion(work: Work, begin_at: Position, tools: Tools, shelf: Shelf) -> Prepared:
-    stopped = tools.why_no_call_of(work.job, work.lane(tools.settings))
+    stopped = tools.why_no_call_of(work.job, work.lane(tools))
     if stopped is not None:  # it would only lie there
         raise FailureError(stopped)
     assert work.file is not None

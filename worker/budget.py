@@ -80,13 +80,13 @@ class Budgets:
         )
         return None if denial is None else why_denied(denial)
 
-    async def give_back(self, job: ClaimedJob, call_id: str, *, lane: str, was_sent: bool) -> None:
+    async def give_back(self, call_id: str, *, was_sent: bool) -> None:
         """End the hold of a call that will not be recorded, if there is one. Raises DatabaseUnavailableError.
 
-        What was sent and broken off may be on Google's bill: its hold is presumed to be spent.
+        Whether there is a budget does not matter: it may have been lifted since. What was sent and broken off may be on Google's
+        bill: its hold is presumed to be spent.
         """
-        if await self._is_under(Target(batch_id=job.batch_id, owner=job.owner, lane=lane)):
-            await self._holds.ask(_Unused(call_id=call_id, was_sent=was_sent))
+        await self._holds.ask(_Unused(call_id=call_id, was_sent=was_sent))
 
     async def _is_under(self, target: Target) -> bool:
         known = self._known.get(target)

@@ -2,13 +2,15 @@
 
 Flex promises no room: HTTP 503 is its everyday no. Such a no spends no attempt; the job waits, longer each time, and asks
 again. `flex_fallback_seconds` after the first no, or at half of the time to the job's deadline, whichever comes first, it is
-asked in the standard tier, and is then a call of that lane: its limits, its budgets, its price.
+asked in the standard tier, and is then a call of that lane: its limits, its budgets, its price. While that lane is paused
+there is nowhere to go, and it goes on asking in flex.
 
 In the economy tier a question goes into a batch once. What the batch leaves without an answer that can be used, and what is to
 be asked again in another way, goes on as in the flex tier, which costs the same; so does a job that would spend half of the time
 to its deadline on a batch.
 """
 
+import math
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -25,18 +27,14 @@ SHARE_OF_DEADLINE = 0.5
 """So much of the time to its deadline, a job may spend on waiting for room."""
 
 
-def tier_for(
-    job: ClaimedJob, settings: Settings, *, held_seconds: float, was_in_batch: bool = False
-) -> ServiceTier:  # fmt: skip
-    """The tier of a call that is made `held_seconds` after the job was claimed; `was_in_batch`: that is behind the question."""
+def tier_for(job: ClaimedJob, *, left_in_flex: float, left_for_batch: float) -> ServiceTier:
+    """The tier of a call that is made while the job has so much time left for room in flex, and for a batch."""
     tier = tier_of(job.lane)
     if tier is ServiceTier.ECONOMY:
-        if not was_in_batch and seconds_for_batch(job, settings, held_seconds=held_seconds) > 0:
+        if left_for_batch > 0:
             return tier
         tier = ServiceTier.FLEX if ServiceTier.FLEX in tiers_of(job.model) else ServiceTier.STANDARD
-    if tier is not ServiceTier.FLEX or seconds_left_in_flex(job, settings, held_seconds=held_seconds) > 0:
-        return tier
-    return ServiceTier.STANDARD
+    return ServiceTier.STANDARD if tier is ServiceTier.FLEX and left_in_flex <= 0 else tier
 
 
 def seconds_for_batch(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> float:
@@ -47,12 +45,16 @@ def seconds_for_batch(job: ClaimedJob, settings: Settings, *, held_seconds: floa
     return min(left, job.deadline_in_seconds - held_seconds - SHARE_OF_DEADLINE * job.deadline_after_seconds)
 
 
-def seconds_left_in_flex(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> float:
-    """Until the job is asked in the standard tier, if it is told no all the time.
+def seconds_left_in_flex(
+    job: ClaimedJob, settings: Settings, *, held_seconds: float, is_standard_paused: bool = False
+) -> float:
+    """Until the job, claimed `held_seconds` ago, is asked in the standard tier, if it is told no all the time.
 
     While it is held only its deadline comes nearer: a recording of which some clips were answered since it was told no, goes
     on in flex.
     """
+    if is_standard_paused:
+        return math.inf
     left = settings.flex_fallback_seconds - (job.refused_seconds or 0.0)
     if job.deadline_in_seconds is None or job.deadline_after_seconds is None:
         return left
@@ -67,17 +69,16 @@ def is_refusal(call: Call, tier: ServiceTier) -> bool:
     return is_full and tier is ServiceTier.FLEX and call.http_status == HTTPStatus.SERVICE_UNAVAILABLE
 
 
-def refusal(why: Failure, job: ClaimedJob, settings: Settings, *, held_seconds: float) -> Failure:
+def refusal(why: Failure, job: ClaimedJob, settings: Settings, seconds_left: float) -> Failure:
     """The failure of a call that found no room: the job waits and spends no attempt.
 
-    How long follows from how long it has waited already, so that nothing has to be counted; no longer than until it is asked
-    in the standard tier.
+    How long follows from how long it has waited already, so that nothing has to be counted; no longer than the time that it
+    has left in flex.
     """
     wait = max(settings.retry_base_seconds, WAITS_AGAIN * (job.refused_seconds or 0.0), why.retry_after_seconds or 0.0)
-    left = seconds_left_in_flex(job, settings, held_seconds=held_seconds)
     return replace(
         why,
         message=f"{why.message} The flex tier has no room for it now; the job waits and spends no attempt.",
         nature=Nature.THROTTLED,
-        retry_after_seconds=min(wait, settings.retry_max_seconds, max(left, 0.0)),
+        retry_after_seconds=min(wait, settings.retry_max_seconds, max(seconds_left, 0.0)),
     )

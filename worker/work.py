@@ -26,7 +26,7 @@ from worker.parcels.spool import Spool
 from worker.quota.gate import Gate
 from worker.settings import Settings
 from worker.shelf import Shelf
-from worker.tiers import tier_for
+from worker.tiers import seconds_for_batch, seconds_left_in_flex, tier_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,18 +100,26 @@ class Work:
     began: float = field(default_factory=time.monotonic)
     """When the job was claimed."""
 
+    def seconds_left_in_flex(self, tools: Tools) -> float:
+        """Until the job is asked in the standard tier, if flex has no room for it."""
+        return seconds_left_in_flex(
+            self.job, tools.settings, held_seconds=self.held_seconds,
+            is_standard_paused=tools.lanes.blocking(self.job.model, self.job.id) is not None,
+        )  # fmt: skip
+
     @property
     def held_seconds(self) -> float:
         """Since the job was claimed."""
         return time.monotonic() - self.began
 
-    def tier(self, settings: Settings, *, was_in_batch: bool = False) -> ServiceTier:
+    def tier(self, tools: Tools, *, was_in_batch: bool = False) -> ServiceTier:
         """The tier in which a call of the job is made now; `was_in_batch`: that is behind its question."""
-        return tier_for(self.job, settings, held_seconds=self.held_seconds, was_in_batch=was_in_batch)
+        left = 0.0 if was_in_batch else seconds_for_batch(self.job, tools.settings, held_seconds=self.held_seconds)
+        return tier_for(self.job, left_in_flex=self.seconds_left_in_flex(tools), left_for_batch=left)
 
-    def lane(self, settings: Settings) -> str:
+    def lane(self, tools: Tools) -> str:
         """The lane in which a call of the job is made now."""
-        return lane_of(self.job.model, self.tier(settings))
+        return lane_of(self.job.model, self.tier(tools))
 
     @property
     def clips(self) -> tuple[Clip, ...]:

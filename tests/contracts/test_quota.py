@@ -24,6 +24,17 @@ def test_a_day_has_no_more_requests_than_the_quota_and_a_new_day_has_them_again(
     assert len(bench.begin(1, day=tomorrow)) == 1
 
 
+def test_a_call_that_is_not_sent_leaves_its_request_of_the_day_to_another(bench: Bench) -> None:
+    bench.limits = Limits(requests_per_day=3)
+    calls = bench.begin(3)
+
+    bench.end(calls[:2], Outcome.UNSENT)
+    bench.end(calls, Outcome.UNSENT)  # told again, and counted once
+    bench.end(bench.begin(1), Outcome.BROKEN_OFF)
+
+    assert len(bench.begin(FREE)) == 2
+
+
 def test_what_is_stored_of_the_day_counts_where_the_limiter_has_forgotten(bench: Bench) -> None:
     bench.limits = Limits(requests_per_day=3)
 

@@ -3,7 +3,7 @@
 import itertools
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,6 +15,7 @@ from models.store.usage import UsageBy, UsageFilter, usage, usage_by
 from tests.services.embedded import Bench, eventually
 from tests.services.redis import RedisServer
 from tests.services.simulator import simulator
+from worker.admission import LOOK_AGAIN_SECONDS
 from worker.bootstrap import Worker
 from worker.quota.guarded import GuardedStore, NoStore
 from worker.quota.stores import RedisStore
@@ -58,6 +59,8 @@ def test_jobs_beyond_today_s_requests_wait_until_midnight_in_california_and_spen
     assert {job.error_code for job in waiting} == {"gemini_quota"}
     assert all("midnight in California" in (job.error_message or "") for job in waiting)
     assert all(job.attempts == 0 for job in waiting)
+    soon = datetime.now(UTC) + timedelta(seconds=1.1 * LOOK_AGAIN_SECONDS)  # for the limit may be raised
+    assert all(job.next_attempt_at is not None and job.next_attempt_at <= soon for job in waiting)
 
 
 def _exchange(wants: int = 0, ended: tuple[Settled, ...] = (), **limits: int) -> Exchange:

@@ -6,8 +6,10 @@ from typing import Any
 
 from sqlalchemy import literal, update
 
+from models.attempt import Attempt
 from models.base import db_after
 from models.job import Job
+from models.store import lanes
 from models.store.reports import attempts_of, calls_of
 from models.store.submit import NewBatch, NewJob, submit
 from models.store.usage import UsageBy, UsageFilter, usage_by
@@ -87,3 +89,22 @@ def test_a_job_that_has_waited_long_enough_for_room_is_asked_in_the_standard_tie
     assert lanes == [*[f"{MODEL}:flex"] * (len(lanes) - 1), MODEL]
     assert len(lanes) > 1
     assert (job.state, job.attempts, job.lane) == ("succeeded", 1, f"{MODEL}:flex")
+
+
+def test_a_job_that_would_leave_flex_asks_there_while_the_standard_lane_is_paused(bench: Bench) -> None:
+    bench.gemini.set_faults(NO_ROOM_IN_FLEX)
+    (job_id,) = bench.submit(bench.pictures(1), service_tier="flex")
+    lanes.pause_by_hand(bench.database, MODEL, reason="the bill is looked at", seconds=None)
+    with bench.worker(flex_fallback_seconds=1.0):
+        eventually(lambda: bench.job(job_id).calls, "the first no")
+        with bench.database.write() as connection:  # as if that had been longer ago
+            connection.execute(update(Attempt).values(ended_at=db_after(literal(-60.0))))
+        refused = bench.job(job_id).calls + 2
+        eventually(lambda: bench.job(job_id).calls >= refused, "two more")
+        attempts = attempts_of(bench.database, job_id)
+        bench.gemini.set_faults()
+        (job,) = bench.wait_for([job_id], "succeeded")
+
+    assert {attempt.outcome for attempt in attempts} <= {"wait", None}  # none met the pause and came back at once
+    assert {call.lane for call in calls_of(bench.database, job_id)} == {f"{MODEL}:flex"}
+    assert job.attempts == 1

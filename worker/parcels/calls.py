@@ -102,5 +102,5 @@ async def _put(work: Work, clip: Clip, question: Question, tools: Tools) -> Fail
         return failure(FailureCode.INTERNAL, words)
     finally:
         if not is_packed:
-            await asyncio.shield(tools.budgets.give_back(work.job, call_id, lane=lane, was_sent=False))
+            await asyncio.shield(tools.budgets.give_back(call_id, was_sent=False))
     return pending(datetime.now(UTC), deadline_seconds=tools.settings.economy_deadline_seconds)

@@ -62,7 +62,9 @@ end
 
 local function count_for_lane(ended)
   local was_saturated = held >= rule.saturated * lane.in_flight
-  held = held - redis.call('ZREM', KEYS[2], ended.id)
+  local was_held = redis.call('ZREM', KEYS[2], ended.id)
+  held = held - was_held
+  if was_held == 1 and ended.outcome == 'unsent' then lane.day_requests = math.max(0, lane.day_requests - 1) end
   if asked.tokens and ended.more_tokens ~= 0 then
     lane.next_token = lane.next_token + rule.minute * ended.more_tokens / asked.tokens
   end
@@ -80,7 +82,8 @@ end
 local function count_for_family(ended)
   local is_probe = family.shut_times > 0 and ended.id == probe
   if is_probe then probe = '' end
-  if ended.outcome == 'unsent' or (family.shut_times > 0 and not is_probe) then return end
+  local is_silent = ended.outcome == 'unsent' or ended.outcome == 'broken_off'
+  if is_silent or (family.shut_times > 0 and not is_probe) then return end
   if now - family.window_start > rule.trouble_window then family.window_start, family.good, family.bad = now, 0, 0 end
   if ended.outcome ~= 'failed' then
     family.good = family.good + 1

@@ -105,7 +105,9 @@ def exchange(lane: LaneCount, family: FamilyCount, asked: Exchange, now: float) 
 
 def _count_for_lane(lane: LaneCount, ended: Settled, limits: Limits, now: float) -> None:
     was_saturated = len(lane.held) >= SATURATED * lane.in_flight
-    lane.held.pop(ended.id, None)
+    was_held = lane.held.pop(ended.id, None) is not None
+    if was_held and ended.outcome is Outcome.UNSENT:
+        lane.day_requests = max(0, lane.day_requests - 1)
     if limits.input_tokens_per_minute and ended.more_tokens:
         lane.next_token += MINUTE_SECONDS * ended.more_tokens / limits.input_tokens_per_minute
     if ended.outcome is Outcome.GOOD and now >= lane.cooldown_until:
@@ -151,7 +153,8 @@ def _count_for_family(family: FamilyCount, ended: Settled, now: float) -> None:
     is_probe = family.shut_times > 0 and ended.id == family.probe
     if is_probe:
         family.probe = ""
-    if ended.outcome is Outcome.UNSENT or (family.shut_times > 0 and not is_probe):
+    is_silent = ended.outcome in (Outcome.UNSENT, Outcome.BROKEN_OFF)
+    if is_silent or (family.shut_times > 0 and not is_probe):
         return
     if now - family.window_start > TROUBLE_WINDOW_SECONDS:
         family.window_start, family.good, family.bad = now, 0, 0

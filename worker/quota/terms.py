@@ -42,7 +42,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """The other side is in trouble: 5xx, no connection, no answer in time."""
     UNSENT = "unsent"
-    """It was never begun, or broken off: no news of the other side."""
+    """It was never begun: no news of the other side, and none of the day's requests."""
+    BROKEN_OFF = "broken_off"
+    """It was sent, and nobody waited for its end: no news of the other side."""
 
 
 class Reason(StrEnum):

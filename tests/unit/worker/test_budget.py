@@ -15,7 +15,7 @@ from models.budget import Period, Scope
 from models.database import Database, open_database
 from models.failures import FailureCode, Nature
 from models.ids import new_id
-from models.store.budgets import list_budgets, set_budget
+from models.store.budgets import list_budgets, remove_budget, set_budget
 from models.store.holds import Denial
 from models.store.submit import NewBatch
 from tests.contracts.jobs import claim_one
@@ -79,10 +79,29 @@ def test_what_is_asked_at_once_is_held_together_up_to_the_limit(database: Databa
         why = await asyncio.gather(*(budgets.hold(job, call_id, lambda: Decimal("0.1"), lane="m") for call_id in ids))
         assert [each is None for each in why] == [True] * 10 + [False] * 10
         assert {each.retry_after_seconds for each in why if each} == {1.0}
-        await asyncio.gather(*(budgets.give_back(job, call_id, lane="m", was_sent=False) for call_id in ids))
+        await asyncio.gather(*(budgets.give_back(call_id, was_sent=False) for call_id in ids))
 
     asyncio.run(run())
     assert [view.held_usd for view in list_budgets(database)] == [Decimal(0)]
+
+
+@pytest.mark.parametrize("was_sent", [True, False])
+def test_a_hold_ends_though_its_budget_was_lifted_meanwhile(
+    database: Database, executor: Executor, *, was_sent: bool
+) -> None:
+    job, clock, call_id = claim_one(database, batch=NewBatch(budget_usd=ONE)), Clock(), new_id("cal")
+
+    async def run() -> None:
+        budgets = Budgets(database, executor, threading.Event(), clock=clock)
+        assert await budgets.hold(job, call_id, lambda: Decimal("0.1"), lane="m") is None
+        remove_budget(database, Scope.BATCH, job.batch_id, period=Period.TOTAL)
+        clock.now += KNOWN_SECONDS
+        await budgets.give_back(call_id, was_sent=was_sent)
+
+    asyncio.run(run())
+    set_budget(database, Scope.BATCH, job.batch_id, limit_usd=ONE)
+    (view,) = list_budgets(database)
+    assert (view.held_usd, view.spent_usd) == (Decimal(0), Decimal("0.1") if was_sent else Decimal(0))
 
 
 def denial(**changes: object) -> Denial:

@@ -11,7 +11,7 @@ from models.tier import ServiceTier
 from tests.unit.worker.claims import claimed
 from worker.retry import Outcome, RetryPolicy, decide
 from worker.settings import load_settings
-from worker.tiers import is_refusal, refusal, seconds_for_batch, tier_for
+from worker.tiers import is_refusal, refusal, seconds_for_batch, seconds_left_in_flex, tier_for
 
 ECONOMY, FLEX, STANDARD = ServiceTier.ECONOMY, ServiceTier.FLEX, ServiceTier.STANDARD
 SETTINGS = load_settings(environment={}, dotenv=Path("/nowhere/.env")).settings
@@ -49,7 +49,16 @@ def due(in_seconds: float, after_seconds: float) -> dict[str, float]:
 def test_a_job_is_asked_in_its_tier_until_it_has_waited_long_or_its_deadline_nears(
     job: dict[str, Any], held_seconds: float, tier: ServiceTier
 ) -> None:
-    assert tier_for(claimed(**job), SETTINGS, held_seconds=held_seconds) is tier
+    one = claimed(**job)
+    left = seconds_left_in_flex(one, SETTINGS, held_seconds=held_seconds)
+    assert tier_for(one, left_in_flex=left, left_for_batch=1.0) is tier
+
+
+def test_a_job_that_has_waited_long_stays_in_flex_while_the_standard_lane_is_paused() -> None:
+    job = claimed(lane="m:flex", refused_seconds=10_000.0, **due(5.0, 1_000.0))
+    left = seconds_left_in_flex(job, SETTINGS, held_seconds=0, is_standard_paused=True)
+    assert tier_for(job, left_in_flex=left, left_for_batch=0.0) is FLEX
+    assert refusal(FULL, job, SETTINGS, left).retry_after_seconds == SETTINGS.retry_max_seconds
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,9 @@ def test_a_question_goes_into_a_batch_once_and_not_where_its_deadline_nears(
     job: dict[str, Any], tier: ServiceTier, *, was_in_batch: bool
 ) -> None:
     claimed_job = claimed(**{"lane": "m:economy", **job})
-    assert tier_for(claimed_job, SETTINGS, held_seconds=0.0, was_in_batch=was_in_batch) is tier
+    in_flex = seconds_left_in_flex(claimed_job, SETTINGS, held_seconds=0.0)
+    for_batch = 0.0 if was_in_batch else seconds_for_batch(claimed_job, SETTINGS, held_seconds=0.0)
+    assert tier_for(claimed_job, left_in_flex=in_flex, left_for_batch=for_batch) is tier
 
 
 @pytest.mark.parametrize(
@@ -97,12 +108,13 @@ def test_a_job_that_finds_no_room_waits_the_longer_the_longer_it_has_waited(
 ) -> None:
     why = failure(FULL.code, FULL.message, retry_after_seconds=asked_seconds)
     job = claimed(lane="m:flex", refused_seconds=refused_seconds)
-    assert refusal(why, job, SETTINGS, held_seconds=0).retry_after_seconds == waits
+    left = seconds_left_in_flex(job, SETTINGS, held_seconds=0)
+    assert refusal(why, job, SETTINGS, left).retry_after_seconds == waits
 
 
 def test_no_room_spends_no_attempt_not_even_the_last_one() -> None:
     job = claimed(lane="m:flex", attempts=4, max_attempts=4)
-    full = refusal(FULL, job, SETTINGS, held_seconds=0)
+    full = refusal(FULL, job, SETTINGS, seconds_left_in_flex(job, SETTINGS, held_seconds=0))
     policy = RetryPolicy(base_seconds=2.0, max_seconds=300.0)
     ending = decide(Outcome(failures=[full]), job, policy, jitter=0.5)
     assert (ending.move, ending.counts_attempt, ending.delay_seconds) == ("wait", False, 2.5)
