@@ -20,7 +20,8 @@ from models.tier import ServiceTier, lane_of
 if TYPE_CHECKING:
     from models.database import Database
     from models.store.submit import Submission
-    from worker.settings import LoadedSettings, Settings
+    from worker.environment import LoadedSettings
+    from worker.settings import Settings
     from worker.submit import Item
 
 Sources = Annotated[

@@ -33,6 +33,7 @@ from tasks.base import MediaLimits
 from worker.announcing import Announcer
 from worker.budget import Budgets
 from worker.dispatch import Feeder
+from worker.environment import LoadedSettings
 from worker.execute import Runner
 from worker.forecast import Forecast
 from worker.heartbeat import Heartbeat
@@ -48,7 +49,7 @@ from worker.quota.today import Today
 from worker.record import answer_grouper, parcelled_grouper, question_grouper, record_grouper
 from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
-from worker.settings import LoadedSettings, Settings
+from worker.settings import Settings
 from worker.shelf import Shelf
 from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
 from worker.work import Tools

@@ -22,7 +22,7 @@ from models.store.record import record
 from tests.contracts.budgets import pay, want
 from tests.contracts.jobs import new_worker
 from tests.contracts.parcels import jobs_in_hand, packed, sent
-from worker.settings import load_settings
+from worker.environment import load_settings
 
 
 class Notes(list[str]):

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models.failures import FailureCode
+from worker.environment import load_settings
 from worker.producers import read_item
-from worker.settings import load_settings
 from worker.submit import Item, RefusedError, new_job
 
 

@@ -13,7 +13,7 @@ from models.store import queries
 from models.store.queries import JobFilter
 from models.store.submit import NewBatch, NewJob
 from models.tier import ServiceTier
-from worker.settings import load_settings
+from worker.environment import load_settings
 from worker.submit import PRIORITIES, Item, RefusedError, accept, local_source, new_job
 
 SETTINGS = load_settings(

@@ -9,8 +9,8 @@ from gemini.question import Call
 from models.failures import FailureCode, Nature, failure
 from models.tier import ServiceTier
 from tests.unit.worker.claims import claimed
+from worker.environment import load_settings
 from worker.retry import Outcome, RetryPolicy, decide
-from worker.settings import load_settings
 from worker.tiers import is_refusal, refusal, seconds_for_batch, seconds_left_in_flex, tier_for
 
 ECONOMY, FLEX, STANDARD = ServiceTier.ECONOMY, ServiceTier.FLEX, ServiceTier.STANDARD
