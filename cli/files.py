@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.exits import CommandError, Exit
+from media.outbound.target import redacted
 from media.sniff import HEAD_BYTES, describe, sniff
 from tasks.registry import KIND_OF_FAMILY
 from worker.submit import local_source
@@ -85,6 +86,16 @@ def kind_of_file(path: str) -> str:
     if guessed.partition("/")[0] not in _KIND_OF_NAME:
         raise ValueError("empty")
     return _KIND_OF_NAME[guessed.partition("/")[0]]
+
+
+def kind_of_address(address: str) -> str:
+    """The kind of work that fits a URL, as its name tells; its bytes are elsewhere. Raises CommandError(USAGE)."""
+    guessed = mimetypes.guess_type(address.partition("?")[0])[0] or ""
+    kind = _KIND_OF_NAME.get(guessed.partition("/")[0])
+    if kind is None:
+        words = "does not say by its name what it is; give --kind caption or --kind transcribe"
+        raise CommandError(Exit.USAGE, f"{redacted(address)} {words}")
+    return kind
 
 
 def _files_below(path: str) -> Iterator[str]:

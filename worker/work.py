@@ -18,6 +18,7 @@ from models.store.questions import Asker, Asking
 from models.tier import ServiceTier, lane_of
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
 from worker.budget import Budgets
+from worker.fetching import Fetching
 from worker.forecast import Forecast
 from worker.grouping import Grouper
 from worker.lanes import Lanes
@@ -34,6 +35,7 @@ class Tools:
     settings: Settings
     limits: MediaLimits
     gemini: GeminiClient
+    fetching: Fetching
     sandbox: Sandbox
     lanes: Lanes
     calls_in_flight: asyncio.Semaphore
