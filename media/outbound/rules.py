@@ -5,6 +5,7 @@ an IPv4 address within) lead into the operator's own network. They are refused u
 network. Addresses at which clouds hand out credentials are refused always.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ _NOT_PUBLIC = tuple(
         ),
     )
 )  # fmt: skip
+_BRACKETED = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
+"""An IPv6 address or network, with a port where that is meant."""
 _GLOBAL_IPV6 = IPv6Network("2000::/3")
 _LOOPBACK = ip_address("127.0.0.1")
 
@@ -144,9 +147,9 @@ def _allowance(entry: str) -> Allowance:
 
 
 def _split_port(place: str) -> tuple[str, str | None]:
-    if place.startswith("["):
-        host, _, rest = place[1:].partition("]")
-        return host, rest.removeprefix(":") if rest else None
+    bracketed = _BRACKETED.fullmatch(place)
+    if bracketed is not None:
+        return bracketed[1], bracketed[2]
     if place.count(":") == 1:
         host, _, port = place.partition(":")
         return host, port

@@ -1,0 +1,360 @@
+"""Media behind addresses, from a web server that tells the truth and from one that lies in every way."""
+
+import gzip
+import hashlib
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from media.outbound.client import Call, OutboundClient
+from media.outbound.errors import OutboundError, Reason
+from media.outbound.network import Resolve, system_addresses
+from media.outbound.patience import Patience
+from media.outbound.rules import read_rules
+from media.places import read_bucket_rules
+from media.source import LocalFile
+from media.sources import SourceLimits, Sources, Wanted
+from media.stores import ObjectStores
+from models.failures import Failure, FailureCode, FailureError, Nature
+from tests.services.process import LOOPBACK
+from tests.services.web import Asked, Web, answer, web
+from tests.unit.media.pictures import encoded, scene
+
+PICTURE = encoded(scene(), "PNG")
+MAX_BYTES = 4_000_000
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Web]:
+    with web() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Web) -> Web:
+    running.scripts.clear()
+    running.asked.clear()
+    return running
+
+
+def sources(
+    server: Web,
+    *,
+    allowed: str | None = None,
+    resolve: Resolve = system_addresses,
+    seconds: float = 5.0,
+    idle: float = 2.0,
+) -> Sources:
+    """What reads sources, by default with the loopback allowed on the server's port."""
+    rules = read_rules("80,443", f"{LOOPBACK}:{server.port}" if allowed is None else allowed)
+    return Sources(
+        client=OutboundClient(rules=rules, resolve=resolve),
+        stores=ObjectStores(rules=read_bucket_rules("")),
+        limits=SourceLimits(max_bytes=MAX_BYTES, total_seconds=seconds, idle_seconds=idle),
+    )
+
+
+def opened(reader: Sources, source: str, folder: Path, *, owner: str = "default") -> LocalFile:
+    return reader.open(Wanted(source=source, owner=owner, folder=folder, stop=threading.Event()))
+
+
+def failed(reader: Sources, source: str, folder: Path, **how: str) -> Failure:
+    with pytest.raises(FailureError) as caught:
+        opened(reader, source, folder, **how)
+    return caught.value.failure
+
+
+def test_a_picture_is_copied_hashed_and_looked_at(server: Web, tmp_path: Path) -> None:
+    url = server.says("/a.png", answer(200, PICTURE))
+    file = opened(sources(server), url + "?sig=secret", tmp_path)
+    assert file.path.read_bytes() == PICTURE
+    assert (file.size_bytes, file.sha256) == (len(PICTURE), hashlib.sha256(PICTURE).hexdigest())
+    assert (file.media_type.name, file.name) == ("png", url)
+    asked = server.asked[0]
+    assert (asked.method, asked.target, asked.headers["host"]) == (
+        "GET",
+        "/a.png?sig=secret",
+        f"127.0.0.1:{server.port}",
+    )
+    assert asked.headers["accept-encoding"] == "identity"
+    assert "cookie" not in asked.headers
+
+
+def test_a_body_of_unknown_length_and_one_in_chunks_are_read_to_their_end(server: Web, tmp_path: Path) -> None:
+    open_end = server.says("/a", answer(200, PICTURE, content_length=None))
+    in_chunks = server.says(
+        "/b",
+        answer(
+            200, b"%x\r\n%b\r\n0\r\n\r\n" % (len(PICTURE), PICTURE), content_length=None, transfer_encoding="chunked"
+        ),
+    )
+    for number, url in enumerate((open_end, in_chunks)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert opened(sources(server), url, folder).path.read_bytes() == PICTURE
+
+
+SIGNED = {
+    "Amazon": (403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"),
+    "Google": (400, b"<Error><Code>ExpiredToken</Code><Details>Invalid argument.</Details></Error>"),
+    "Azure": (403, b"<Error><AuthenticationErrorDetail>Signature not valid in the specified time frame</Error>"),
+    "others": (410, b"this link has expired"),
+}
+
+
+@pytest.mark.parametrize("whose", SIGNED)
+def test_a_signed_address_whose_time_is_over_is_told_from_a_forbidden_one(
+    server: Web, tmp_path: Path, whose: str
+) -> None:
+    status, body = SIGNED[whose]
+    failure = failed(sources(server), server.says("/a", answer(status, body)), tmp_path)
+    assert (failure.code, failure.retryable) == (FailureCode.SOURCE_EXPIRED, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "nature"),
+    [
+        (400, FailureCode.SOURCE_FORBIDDEN, Nature.PERMANENT),
+        (401, FailureCode.SOURCE_FORBIDDEN, Nature.PERMANENT),
+        (403, FailureCode.SOURCE_FORBIDDEN, Nature.PERMANENT),
+        (404, FailureCode.SOURCE_NOT_FOUND, Nature.PERMANENT),
+        (410, FailureCode.SOURCE_NOT_FOUND, Nature.PERMANENT),
+        (408, FailureCode.SOURCE_UNREACHABLE, Nature.TRANSIENT),
+        (429, FailureCode.SOURCE_UNREACHABLE, Nature.TRANSIENT),
+        (500, FailureCode.SOURCE_UNREACHABLE, Nature.TRANSIENT),
+        (503, FailureCode.SOURCE_UNREACHABLE, Nature.TRANSIENT),
+        (206, FailureCode.SOURCE_UNREACHABLE, Nature.PERMANENT),
+        (204, FailureCode.SOURCE_UNREACHABLE, Nature.PERMANENT),
+        (304, FailureCode.SOURCE_UNREACHABLE, Nature.PERMANENT),
+    ],
+)
+def test_every_status_means_one_failure_that_names_the_address(
+    server: Web, tmp_path: Path, status: int, code: FailureCode, nature: Nature
+) -> None:
+    body = b"" if status in (204, 304) else PICTURE
+    url = server.says("/a.png", answer(status, body))
+    failure = failed(sources(server), f"{url.replace('//', '//ada:secret@')}?sig=secret", tmp_path)
+    assert (failure.code, failure.nature) == (code, nature)
+    assert failure.message.startswith(f"{url} ")
+    assert str(status) in failure.message
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("7", 7.0), ("999999999", 3_600.0), ("soon", None), ("-1", None)])
+def test_a_server_that_asks_for_a_pause_gets_it_within_reason(
+    server: Web, tmp_path: Path, said: str, seconds: float | None
+) -> None:
+    url = server.says("/a", answer(503, b"", retry_after=said))
+    assert failed(sources(server), url, tmp_path).retry_after_seconds == seconds
+
+
+def endless(_: Asked) -> Iterable[bytes]:
+    yield answer(200, PICTURE, content_length=None)
+    while True:
+        yield bytes(65_536)
+
+
+def trickle(head: bytes) -> Iterable[bytes]:
+    yield head
+    never = threading.Event()
+    while True:
+        never.wait(0.02)
+        yield b"x"
+
+
+PICTURE_BOMB = gzip.compress(PICTURE + bytes(100 * MAX_BYTES), 9)
+
+LIES = {
+    "an endless body": (endless, FailureCode.MEDIA_TOO_LARGE),
+    "too large by its own words": (
+        lambda _: [answer(200, PICTURE, content_length=MAX_BYTES + 1)], FailureCode.MEDIA_TOO_LARGE,
+    ),
+    "shorter than said": (
+        lambda _: [answer(200, PICTURE, content_length=len(PICTURE) + 9)], FailureCode.SOURCE_UNREACHABLE,
+    ),
+    "an absurd length": (lambda _: [answer(200, PICTURE, content_length="9" * 40)], FailureCode.SOURCE_UNREACHABLE),
+    "a length that is none": (lambda _: [answer(200, PICTURE, content_length="-5")], FailureCode.SOURCE_UNREACHABLE),
+    "two lengths": (
+        lambda _: [answer(200, PICTURE, content_length="5\r\ncontent-length: 6")], FailureCode.SOURCE_UNREACHABLE,
+    ),
+    "a chunk that breaks off": (
+        lambda _: [answer(200, b"fffff\r\n" + PICTURE, content_length=None, transfer_encoding="chunked")],
+        FailureCode.SOURCE_UNREACHABLE,
+    ),
+    "a slow head": (lambda _: trickle(b"HTTP/1.1 200 OK\r\nx: "), FailureCode.SOURCE_UNREACHABLE),
+    "a slow body": (
+        lambda _: trickle(answer(200, PICTURE, content_length=MAX_BYTES)), FailureCode.SOURCE_UNREACHABLE,
+    ),
+    "silence": (lambda _: (threading.Event().wait(3), b"")[1:], FailureCode.SOURCE_UNREACHABLE),
+    "nothing": (lambda _: [], FailureCode.SOURCE_UNREACHABLE),
+    "another protocol": (lambda _: [b"SSH-2.0-OpenSSH_9.9\r\n"], FailureCode.SOURCE_UNREACHABLE),
+    "an endless head": (lambda _: [b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000], FailureCode.SOURCE_UNREACHABLE),
+    "an empty file": (lambda _: [answer(200)], FailureCode.MEDIA_EMPTY),
+    "a page in place of a file": (
+        lambda _: [answer(200, b"<html>" + b" " * 9_000, content_type="image/png")], FailureCode.MEDIA_UNSUPPORTED,
+    ),
+    "a packed bomb": (lambda _: [answer(200, PICTURE_BOMB, content_encoding="gzip")], FailureCode.MEDIA_TOO_LARGE),
+    "packed and broken off": (
+        lambda _: [answer(200, gzip.compress(PICTURE)[:-20], content_encoding="gzip")], FailureCode.SOURCE_UNREACHABLE,
+    ),
+    "packed, it says": (lambda _: [answer(200, PICTURE, content_encoding="gzip")], FailureCode.SOURCE_UNREACHABLE),
+    "packed in a way that nobody asked for": (
+        lambda _: [answer(200, PICTURE, content_encoding="br")], FailureCode.MEDIA_UNSUPPORTED,
+    ),
+    "a redirect to the metadata": (
+        lambda _: [answer(302, location="http://169.254.169.254/latest/meta-data/")], FailureCode.SOURCE_FORBIDDEN,
+    ),
+    "a redirect to this machine": (lambda _: [answer(302, location="http://localhost/a")], FailureCode.SOURCE_FORBIDDEN),
+    "a redirect to another port": (
+        lambda _: [answer(302, location="http://127.0.0.1:6379/")], FailureCode.SOURCE_FORBIDDEN,
+    ),
+    "a redirect to a file": (lambda _: [answer(302, location="file:///etc/passwd")], FailureCode.SOURCE_FORBIDDEN),
+    "a redirect to nowhere": (lambda _: [answer(302)], FailureCode.SOURCE_UNREACHABLE),
+    "a redirect in a circle": (lambda _: [answer(302, location="/lie")], FailureCode.SOURCE_UNREACHABLE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_server_that_lies_gets_one_failure_and_leaves_no_more_than_was_allowed(
+    server: Web, tmp_path: Path, lie: str
+) -> None:
+    script, code = LIES[lie]
+    url = server.says("/lie", script)
+    began = time.monotonic()
+    failure = failed(sources(server, seconds=0.6, idle=0.4), url, tmp_path)
+    assert failure.code is code
+    assert failure.message.startswith(f"{url} ")
+    assert time.monotonic() - began < 1.5
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= MAX_BYTES
+
+
+def test_a_redirect_is_followed_to_the_end_and_no_further_than_five_times(server: Web, tmp_path: Path) -> None:
+    for number in range(7):
+        server.says(f"/{number}", answer(307, location=f"/{number - 1}", set_cookie="a=b"))
+    server.says("/0", answer(200, PICTURE))
+    assert opened(sources(server), f"{server.url}/5", tmp_path).size_bytes == len(PICTURE)
+    assert not any("cookie" in asked.headers for asked in server.asked)
+    (tmp_path / "source").unlink()
+    failure = failed(sources(server), f"{server.url}/6", tmp_path)
+    assert (failure.code, failure.retryable) == (FailureCode.SOURCE_UNREACHABLE, False)
+
+
+def test_credentials_of_a_url_are_sent_to_its_host_and_to_no_other(server: Web, tmp_path: Path) -> None:
+    server.says("/a", answer(302, location="/b"))
+    server.says("/b", answer(302, location=f"http://elsewhere.test:{server.port}/c"))
+    server.says("/c", answer(200, PICTURE))
+    reader = sources(server, allowed=f"127.0.0.0/8:{server.port}", resolve=lambda *_: [LOOPBACK])
+    opened(reader, f"http://ada:se%40cret@127.0.0.1:{server.port}/a", tmp_path)
+    sent = [(asked.target, asked.headers.get("authorization")) for asked in server.asked]
+    assert sent == [("/a", "Basic YWRhOnNlQGNyZXQ="), ("/b", "Basic YWRhOnNlQGNyZXQ="), ("/c", None)]
+
+
+def test_a_name_that_answers_otherwise_the_second_time_is_looked_up_once(server: Web, tmp_path: Path) -> None:
+    answers = [["127.0.0.2"], ["10.0.0.1"]]
+    server.says("/a", answer(200, PICTURE))
+    asked: list[str] = []
+
+    def rebinding(host: str, port: int) -> list[str]:
+        asked.append(f"{host}:{port}")
+        return answers[min(len(asked), 2) - 1]
+
+    url = f"http://media.test:{server.port}/a"
+    inside = sources(server, allowed=f"10.0.0.0/8:{server.port}", resolve=rebinding)
+    assert failed(inside, url, tmp_path).code is FailureCode.SOURCE_FORBIDDEN
+    assert asked == [f"media.test:{server.port}"]
+    assert server.asked == []  # nothing was sent to what was not allowed
+
+
+def test_what_is_connected_to_is_what_was_checked_and_the_name_is_kept(server: Web, tmp_path: Path) -> None:
+    server.says("/a", answer(200, PICTURE))
+    url = f"http://media.test:{server.port}/a"
+    opened(sources(server, allowed=f"127.0.0.1:{server.port}", resolve=lambda *_: ["127.0.0.1"]), url, tmp_path)
+    assert server.asked[0].headers["host"] == f"media.test:{server.port}"
+
+
+def test_the_next_address_is_tried_when_the_first_does_not_answer(server: Web, tmp_path: Path) -> None:
+    server.says("/a", answer(200, PICTURE))
+    reader = sources(server, allowed=f"127.0.0.0/8:{server.port}", resolve=lambda *_: ["127.0.0.9", "127.0.0.1"])
+    assert opened(reader, f"http://media.test:{server.port}/a", tmp_path).size_bytes == len(PICTURE)
+
+
+def test_a_name_without_an_address_may_have_one_later(server: Web, tmp_path: Path) -> None:
+    def unknown(host: str, _: int) -> list[str]:
+        raise OSError(host)
+
+    resolvers: list[Resolve] = [unknown, lambda *_: []]
+    for resolve in resolvers:
+        failure = failed(sources(server, resolve=resolve), "https://media.test/a", tmp_path)
+        assert (failure.code, failure.retryable) == (FailureCode.SOURCE_UNREACHABLE, True)
+
+
+def test_an_allowance_of_one_owner_is_none_for_another(server: Web, tmp_path: Path) -> None:
+    url = server.says("/a", answer(200, PICTURE))
+    reader = sources(server, allowed=f"ours=127.0.0.1:{server.port}")
+    assert failed(reader, url, tmp_path, owner="theirs").code is FailureCode.SOURCE_FORBIDDEN
+    assert opened(reader, url, tmp_path, owner="ours").size_bytes == len(PICTURE)
+
+
+def test_proxies_of_the_environment_are_not_used(server: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    url = server.says("/a", answer(200, PICTURE))
+    assert opened(sources(server), url, tmp_path).size_bytes == len(PICTURE)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [gzip.compress(PICTURE), zlib.compress(PICTURE), gzip.compress(PICTURE[:99]) + gzip.compress(PICTURE[99:])],
+)
+def test_what_is_packed_all_the_same_is_unpacked(server: Web, tmp_path: Path, packed: bytes) -> None:
+    url = server.says("/a", answer(200, packed, content_encoding="gzip"))
+    assert opened(sources(server), url, tmp_path).path.read_bytes() == PICTURE
+
+
+def test_unpacking_a_bomb_takes_no_memory(server: Web, tmp_path: Path) -> None:
+    url = server.says("/a", answer(200, PICTURE_BOMB, content_encoding="gzip"))
+    reader = sources(server)
+    tracemalloc.start()
+    try:
+        failed(reader, url, tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_download_that_nobody_waits_for_ends(server: Web, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def script(_: Asked) -> Iterable[bytes]:
+        yield answer(200, PICTURE, content_length=MAX_BYTES)
+        stop.set()
+        yield bytes(100)
+        threading.Event().wait(0.1)
+        yield bytes(100)
+
+    url = server.says("/a", script)
+    with pytest.raises(FailureError) as caught:
+        sources(server).open(Wanted(source=url, owner="default", folder=tmp_path, stop=stop))
+    assert caught.value.failure.nature is Nature.INTERRUPTED
+
+
+def test_a_request_that_sends_something_follows_no_redirect_and_reads_no_more_than_it_wants(server: Web) -> None:
+    url = server.says("/hook", answer(302, b"moved", location="/elsewhere"))
+    client = OutboundClient(rules=read_rules("80", f"127.0.0.1:{server.port}"))
+    call = Call(
+        url=url, owner="default", max_bytes=3, patience=Patience(total_seconds=5, idle_seconds=2), method="POST",
+        headers={"webhook-id": "msg_1"}, content=b"{}", max_redirects=0,
+    )  # fmt: skip
+    with client.sent(call) as got:
+        assert (got.status, got.head(3)) == (302, b"mov")
+    with pytest.raises(OutboundError) as caught, client.sent(call) as got:
+        list(got.blocks())
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert [(asked.method, asked.headers["webhook-id"], asked.headers["content-length"]) for asked in server.asked] == [
+        ("POST", "msg_1", "2")
+    ] * 2
