@@ -5,6 +5,7 @@ Credentials, region and endpoint are the operator's, read by obstore from the en
 buckets each may name. A store is made once for each bucket and keeps its connections.
 """
 
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -33,6 +34,9 @@ _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SECRET = re.compile(r"\?[^\s\"'<>]*|(?i:(?:key|token|signature|sig|secret)[=:]\s*)\S+")
 
 
+_ALLOW_HTTP = {"s3": "AWS_ALLOW_HTTP", "gs": "GOOGLE_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
+"""Variables with which an operator allows an endpoint without TLS."""
+
 OpenStore = Callable[[str, str, Patience], "ObjectStore"]
 """A store for scheme and bucket, which waits no longer than that patience."""
 
@@ -42,6 +46,8 @@ def open_from_environment(scheme: str, bucket: str, patience: Patience) -> "Obje
     from obstore.store import AzureStore, GCSStore, S3Store
 
     client: ClientConfig = {
+        "allow_http": os.environ.get(_ALLOW_HTTP[scheme], "").lower()
+        in {"1", "true"},  # obstore asks the options alone
         "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, patience.total_seconds)),
         "read_timeout": timedelta(seconds=patience.idle_seconds),
         "timeout": timedelta(seconds=patience.total_seconds),

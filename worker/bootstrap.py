@@ -246,7 +246,7 @@ def make_fetching(settings: Settings) -> Fetching:
     client = OutboundClient(rules=rules.outbound, user_agent=f"mediascribe/{VERSION}")
     sources = Sources(client=client, stores=ObjectStores(rules=rules.buckets), limits=limits)
     return Fetching(
-        sources=sources, most=settings.downloads, most_per_host=settings.downloads_per_host,
+        read=sources.open, most=settings.downloads, most_per_host=settings.downloads_per_host,
         timeout_seconds=settings.source_timeout_seconds,
     )  # fmt: skip
 

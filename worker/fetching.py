@@ -14,7 +14,7 @@ from pathlib import Path
 from media.outbound.target import redacted
 from media.source import LocalFile
 from media.source_rules import place_of
-from media.sources import Sources, Wanted
+from media.sources import Wanted
 from models.failures import FailureCode, FailureError, failure
 
 SLACK_SECONDS = 2.0
@@ -26,9 +26,11 @@ MOST_HANGING = 256
 class Fetching:
     """Reads sources for the attempts on one loop."""
 
-    def __init__(self, *, sources: Sources, most: int, most_per_host: int, timeout_seconds: float) -> None:
-        """`most` reads at once, `most_per_host` of them from one host, one bucket, or this machine's disks."""
-        self._sources = sources
+    def __init__(
+        self, *, read: Callable[[Wanted], LocalFile], most: int, most_per_host: int, timeout_seconds: float
+    ) -> None:
+        """`read` waits as long as it takes; `most` reads at once, `most_per_host` of them from one host, one bucket, or this machine's disks."""
+        self._read = read
         self._room = asyncio.Semaphore(most)
         self._most_hanging = most + MOST_HANGING
         self._most_per_host = most_per_host
@@ -46,7 +48,7 @@ class Fetching:
                 raise _hanging(source, "is not read: too many others hang; check the mounts and name servers")
             try:
                 async with asyncio.timeout(self._timeout_seconds + SLACK_SECONDS):
-                    return await self._threads.run(lambda: self._sources.open(wanted))
+                    return await self._threads.run(lambda: self._read(wanted))
             except TimeoutError as error:
                 words = f"was not read within {self._timeout_seconds:g} seconds; check its disk, mount or server"
                 raise _hanging(source, words) from error

@@ -58,6 +58,10 @@ def answer(status: int, body: bytes = b"", **headers: object) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def _not_found(_: Asked) -> Iterable[bytes]:
+    return [answer(404)]
+
+
 @contextmanager
 def web() -> Iterator[Web]:
     """A server for as long as the block lasts."""
@@ -88,7 +92,7 @@ def web() -> Iterator[Web]:
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
             asked = Asked(method=method, target=target, headers=headers)
             said.asked.append(asked)
-            script = said.scripts.get(target.partition("?")[0], lambda _: [answer(404)])
+            script = said.scripts.get(target.partition("?")[0], _not_found)
             for part in script(asked):
                 self.connection.sendall(part)
 
