@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import socket
 import threading
 import time
 import tracemalloc
@@ -21,12 +22,9 @@ from media.source import LocalFile
 from media.sources import SourceLimits, Sources, Wanted
 from media.stores import ObjectStores
 from models.failures import Failure, FailureCode, FailureError, Nature
+from tests.integration.lies import LIES, MAX_BYTES, PICTURE, PICTURE_BOMB, SIGNED
 from tests.services.process import LOOPBACK
 from tests.services.web import Asked, Web, answer, web
-from tests.unit.media.pictures import encoded, scene
-
-PICTURE = encoded(scene(), "PNG")
-MAX_BYTES = 4_000_000
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +97,6 @@ def test_a_body_of_unknown_length_and_one_in_chunks_are_read_to_their_end(server
         assert opened(sources(server), url, folder).path.read_bytes() == PICTURE
 
 
-SIGNED = {
-    "Amazon": (403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"),
-    "Google": (400, b"<Error><Code>ExpiredToken</Code><Details>Invalid argument.</Details></Error>"),
-    "Azure": (403, b"<Error><AuthenticationErrorDetail>Signature not valid in the specified time frame</Error>"),
-    "others": (410, b"this link has expired"),
-}
-
-
 @pytest.mark.parametrize("whose", SIGNED)
 def test_a_signed_address_whose_time_is_over_is_told_from_a_forbidden_one(
     server: Web, tmp_path: Path, whose: str
@@ -151,72 +141,6 @@ def test_a_server_that_asks_for_a_pause_gets_it_within_reason(
 ) -> None:
     url = server.says("/a", answer(503, b"", retry_after=said))
     assert failed(sources(server), url, tmp_path).retry_after_seconds == seconds
-
-
-def endless(_: Asked) -> Iterable[bytes]:
-    yield answer(200, PICTURE, content_length=None)
-    while True:
-        yield bytes(65_536)
-
-
-def trickle(head: bytes) -> Iterable[bytes]:
-    yield head
-    never = threading.Event()
-    while True:
-        never.wait(0.02)
-        yield b"x"
-
-
-PICTURE_BOMB = gzip.compress(PICTURE + bytes(100 * MAX_BYTES), 9)
-
-LIES = {
-    "an endless body": (endless, FailureCode.MEDIA_TOO_LARGE),
-    "too large by its own words": (
-        lambda _: [answer(200, PICTURE, content_length=MAX_BYTES + 1)], FailureCode.MEDIA_TOO_LARGE,
-    ),
-    "shorter than said": (
-        lambda _: [answer(200, PICTURE, content_length=len(PICTURE) + 9)], FailureCode.SOURCE_UNREACHABLE,
-    ),
-    "an absurd length": (lambda _: [answer(200, PICTURE, content_length="9" * 40)], FailureCode.SOURCE_UNREACHABLE),
-    "a length that is none": (lambda _: [answer(200, PICTURE, content_length="-5")], FailureCode.SOURCE_UNREACHABLE),
-    "two lengths": (
-        lambda _: [answer(200, PICTURE, content_length="5\r\ncontent-length: 6")], FailureCode.SOURCE_UNREACHABLE,
-    ),
-    "a chunk that breaks off": (
-        lambda _: [answer(200, b"fffff\r\n" + PICTURE, content_length=None, transfer_encoding="chunked")],
-        FailureCode.SOURCE_UNREACHABLE,
-    ),
-    "a slow head": (lambda _: trickle(b"HTTP/1.1 200 OK\r\nx: "), FailureCode.SOURCE_UNREACHABLE),
-    "a slow body": (
-        lambda _: trickle(answer(200, PICTURE, content_length=MAX_BYTES)), FailureCode.SOURCE_UNREACHABLE,
-    ),
-    "silence": (lambda _: (threading.Event().wait(3), b"")[1:], FailureCode.SOURCE_UNREACHABLE),
-    "nothing": (lambda _: [], FailureCode.SOURCE_UNREACHABLE),
-    "another protocol": (lambda _: [b"SSH-2.0-OpenSSH_9.9\r\n"], FailureCode.SOURCE_UNREACHABLE),
-    "an endless head": (lambda _: [b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000], FailureCode.SOURCE_UNREACHABLE),
-    "an empty file": (lambda _: [answer(200)], FailureCode.MEDIA_EMPTY),
-    "a page in place of a file": (
-        lambda _: [answer(200, b"<html>" + b" " * 9_000, content_type="image/png")], FailureCode.MEDIA_UNSUPPORTED,
-    ),
-    "a packed bomb": (lambda _: [answer(200, PICTURE_BOMB, content_encoding="gzip")], FailureCode.MEDIA_TOO_LARGE),
-    "packed and broken off": (
-        lambda _: [answer(200, gzip.compress(PICTURE)[:-20], content_encoding="gzip")], FailureCode.SOURCE_UNREACHABLE,
-    ),
-    "packed, it says": (lambda _: [answer(200, PICTURE, content_encoding="gzip")], FailureCode.SOURCE_UNREACHABLE),
-    "packed in a way that nobody asked for": (
-        lambda _: [answer(200, PICTURE, content_encoding="br")], FailureCode.MEDIA_UNSUPPORTED,
-    ),
-    "a redirect to the metadata": (
-        lambda _: [answer(302, location="http://169.254.169.254/latest/meta-data/")], FailureCode.SOURCE_FORBIDDEN,
-    ),
-    "a redirect to this machine": (lambda _: [answer(302, location="http://localhost/a")], FailureCode.SOURCE_FORBIDDEN),
-    "a redirect to another port": (
-        lambda _: [answer(302, location="http://127.0.0.1:6379/")], FailureCode.SOURCE_FORBIDDEN,
-    ),
-    "a redirect to a file": (lambda _: [answer(302, location="file:///etc/passwd")], FailureCode.SOURCE_FORBIDDEN),
-    "a redirect to nowhere": (lambda _: [answer(302)], FailureCode.SOURCE_UNREACHABLE),
-    "a redirect in a circle": (lambda _: [answer(302, location="/lie")], FailureCode.SOURCE_UNREACHABLE),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -275,6 +199,29 @@ def test_what_is_connected_to_is_what_was_checked_and_the_name_is_kept(server: W
     url = f"http://media.test:{server.port}/a"
     opened(sources(server, allowed=f"127.0.0.1:{server.port}", resolve=lambda *_: ["127.0.0.1"]), url, tmp_path)
     assert server.asked[0].headers["host"] == f"media.test:{server.port}"
+
+
+def test_a_secured_connection_to_a_checked_address_is_made_in_the_name_of_the_host(tmp_path: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        port = listening.getsockname()[1]
+        hellos: list[bytes] = []
+
+        def greet() -> None:
+            peer, _ = listening.accept()
+            with peer:
+                hellos.append(peer.recv(4_096))
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        rules = read_rules("443", f"{LOOPBACK}:{port}")
+        reader = Sources(
+            client=OutboundClient(rules=rules, resolve=lambda *_: [LOOPBACK]),
+            stores=ObjectStores(rules=read_bucket_rules("")),
+            limits=SourceLimits(max_bytes=MAX_BYTES, total_seconds=5, idle_seconds=5),
+        )
+        assert failed(reader, f"https://media.test:{port}/a", tmp_path).code is FailureCode.SOURCE_UNREACHABLE
+        thread.join()
+    assert b"media.test" in hellos[0]
 
 
 def test_the_next_address_is_tried_when_the_first_does_not_answer(server: Web, tmp_path: Path) -> None:

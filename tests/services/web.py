@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.services.process import LOOPBACK
 
@@ -35,7 +34,6 @@ class Web:
     scripts: dict[str, Script] = field(default_factory=dict)
     """By path, without the query."""
     asked: list[Asked] = field(default_factory=list)
-    most_at_once: int = 0
 
     @property
     def url(self) -> str:
@@ -62,53 +60,43 @@ def _not_found(_: Asked) -> Iterable[bytes]:
     return [answer(404)]
 
 
+class _Handler(socketserver.StreamRequestHandler):
+    """One request on a connection of its own."""
+
+    timeout = SOCKET_SECONDS
+    server: "_Server"
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):  # who asks goes away in the middle: many tests are about that
+            method, target, _ = self._line().split(" ", 2)
+            lines = iter(self._line, "")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            asked = Asked(method=method, target=target, headers=headers)
+            self.server.said.asked.append(asked)
+            for part in self.server.said.scripts.get(target.partition("?")[0], _not_found)(asked):
+                self.connection.sendall(part)
+
+    def _line(self) -> str:
+        return self.rfile.readline().decode().strip()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        super().__init__((LOOPBACK, 0), _Handler)
+        self.said = Web(port=self.server_address[1])
+
+
 @contextmanager
 def web() -> Iterator[Web]:
     """A server for as long as the block lasts."""
-    at_once = threading.Lock()
-    now = 0
-
-    class Handler(socketserver.StreamRequestHandler):
-        timeout = SOCKET_SECONDS
-
-        def handle(self) -> None:
-            nonlocal now
-            with at_once:
-                now += 1
-                said.most_at_once = max(said.most_at_once, now)
-            try:
-                with contextlib.suppress(OSError):
-                    self.answer()
-            finally:
-                with at_once:
-                    now -= 1
-
-        def line(self) -> str:
-            return self.rfile.readline().decode().strip()
-
-        def answer(self) -> None:
-            method, target, _ = self.line().split(" ", 2)
-            lines = iter(self.line, "")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            asked = Asked(method=method, target=target, headers=headers)
-            said.asked.append(asked)
-            script = said.scripts.get(target.partition("?")[0], _not_found)
-            for part in script(asked):
-                self.connection.sendall(part)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-        request_queue_size = 256
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A request that is broken off is what many tests are about."""
-
-    with Server((LOOPBACK, 0), Handler) as server:
-        said = Web(port=server.server_address[1])
+    with _Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
-            yield said
+            yield server.said
         finally:
             server.shutdown()
             thread.join()
