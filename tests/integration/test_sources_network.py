@@ -88,6 +88,15 @@ def test_a_secured_connection_to_a_checked_address_is_made_in_the_name_of_the_ho
     assert b"media.test" in hellos[0]
 
 
+def test_a_name_with_a_port_that_is_not_asked_is_not_even_looked_up(server: Web, tmp_path: Path) -> None:
+    def never(*_: object) -> list[str]:
+        raise AssertionError
+
+    failure = failed(sources(server, resolve=never), "https://media.test:22/a", tmp_path)
+    assert failure.code is FailureCode.SOURCE_FORBIDDEN
+    assert "MEDIASCRIBE_OUTBOUND_PORTS" in failure.message
+
+
 def test_the_next_address_is_tried_when_the_first_does_not_answer(server: Web, tmp_path: Path) -> None:
     server.says("/a", answer(200, PICTURE))
     reader = sources(server, allowed=f"127.0.0.0/8:{server.port}", resolve=lambda *_: ["127.0.0.9", "127.0.0.1"])

@@ -122,6 +122,14 @@ def test_buckets_may_be_bound_to_owners(rules: str, owner: str, *, may: bool) ->
             read_bucket_rules(rules).check(place, owner)
 
 
+def test_a_bucket_of_others_is_not_read(tmp_path: Path) -> None:
+    store = MemoryStore()
+    obstore.put(store, "a.png", PICTURE)
+    reader = sources(lambda *_: store, buckets="ours=s3://bucket")
+    assert failed(reader, "s3://bucket/a.png", tmp_path, "theirs").code is FailureCode.SOURCE_FORBIDDEN
+    assert opened(reader, "s3://bucket/a.png", tmp_path, "ours").size_bytes == len(PICTURE)
+
+
 @pytest.mark.parametrize("text", ["photos", "http://photos", "s3://", "=s3://photos", "s3://a b"])
 def test_a_list_of_buckets_with_a_mistake_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no bucket"):
