@@ -21,7 +21,10 @@ from gemini.client import GeminiClient, connection_from_environment
 from gemini.price_files import load_prices
 from media.audio import RecordingLimits
 from media.image import PictureLimits
+from media.outbound.client import OutboundClient
 from media.sandbox import Sandbox, SandboxLimits
+from media.sources import SourceLimits, Sources
+from media.stores import ObjectStores
 from models.budget import EVERY_LANE, Period, Scope
 from models.database import Database, open_database
 from models.ids import new_id
@@ -35,6 +38,7 @@ from worker.budget import Budgets
 from worker.dispatch import Feeder
 from worker.environment import LoadedSettings
 from worker.execute import Runner
+from worker.fetching import Fetching
 from worker.forecast import Forecast
 from worker.heartbeat import Heartbeat
 from worker.housekeeping import Housekeeper
@@ -51,6 +55,7 @@ from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
 from worker.settings import Settings
 from worker.shelf import Shelf
+from worker.source_settings import source_rules
 from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
 from worker.work import Tools
 
@@ -116,6 +121,7 @@ class Worker:
         self._sandbox = Sandbox(
             self._settings.decoder_processes, SandboxLimits(max_memory_bytes=self._settings.decoder_memory_bytes)
         )
+        self._fetching = make_fetching(self._settings)
         self._scratch = make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
         self.lanes = Lanes(database, limits=self._settings.lane_limits)
@@ -185,6 +191,7 @@ class Worker:
         self._heartbeat.stop()
         asyncio.run_coroutine_threadsafe(self._close_on_loop(), self._core.loop).result(10.0)
         self._core.close()
+        self._fetching.close()
         self._sandbox.close(kill=True)
         self._executor.shutdown(wait=recorded, cancel_futures=True)
         if self._gate_thread is not None:
@@ -219,6 +226,7 @@ class Worker:
             settings=self._settings,
             limits=media_limits(self._settings),
             gemini=self._gemini,
+            fetching=self._fetching,
             sandbox=self._sandbox,
             lanes=self.lanes,
             calls_in_flight=asyncio.Semaphore(self._settings.concurrency),
@@ -235,6 +243,21 @@ class Worker:
             parcelled=parcelled_grouper(*shared),
             shelf=Shelf(self._settings.scratch_bytes),
         )
+
+
+def make_fetching(settings: Settings) -> Fetching:
+    """What reads the sources of the attempts."""
+    rules = source_rules(settings)
+    limits = SourceLimits(
+        max_bytes=settings.max_source_bytes, total_seconds=settings.source_timeout_seconds,
+        idle_seconds=settings.source_idle_seconds,
+    )  # fmt: skip
+    client = OutboundClient(rules=rules.outbound, user_agent=f"mediascribe/{VERSION}")
+    sources = Sources(client=client, stores=ObjectStores(rules=rules.buckets), limits=limits)
+    return Fetching(
+        read=sources.open, most=settings.downloads, most_per_host=settings.downloads_per_host,
+        timeout_seconds=settings.source_timeout_seconds,
+    )  # fmt: skip
 
 
 def make_store(settings: Settings, *, workers: Callable[[], int]) -> Store:

@@ -16,8 +16,10 @@ from pydantic import (
     model_validator,
 )
 
+from media.outbound.rules import DEFAULT_PORTS
 from models.tier import ServiceTier
 from worker.quota.terms import Limits
+from worker.source_settings import AllowedBuckets, AllowedHosts, Ports
 
 PREFIX = "MEDIASCRIBE_"
 
@@ -120,6 +122,27 @@ class Settings(BaseModel):
         900.0, description="Longest time for decoding one media item."
     )
     max_source_bytes: Annotated[int, Field(ge=1)] = Field(4_096 * _MIB, description="Largest media item that is read.")
+    source_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        900.0, description="Longest time for reading one media item from a disk, a server or an object store."
+    )
+    source_idle_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        30.0, description="Longest wait for the next bytes of a media item that is fetched."
+    )
+    downloads: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        32, description="Media items that are read at the same time per process, at most."
+    )
+    downloads_per_host: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        16, description="Of those, how many from one host, from one bucket, or from the disks of this machine."
+    )
+    outbound_ports: Ports = Field(
+        DEFAULT_PORTS, description="Ports of http and https addresses that are asked, with commas between."
+    )
+    allowed_hosts: AllowedHosts = Field(
+        "", description="Private hosts and networks that are asked all the same: [owner=]host-or-network[:port],…."
+    )
+    allowed_buckets: AllowedBuckets = Field(
+        "", description="The only buckets that jobs may name: [owner=]s3://bucket[/prefix],…; empty: all that open."
+    )
     max_picture_pixels: Annotated[int, Field(ge=1)] = Field(
         100_000_000, description="Largest picture that is decoded, in pixels."
     )

@@ -19,6 +19,7 @@ from models.store.questions import Asker, Asking
 from models.tier import ServiceTier, lane_of
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
 from worker.budget import Budgets
+from worker.fetching import Fetching
 from worker.forecast import Forecast
 from worker.grouping import Grouper
 from worker.lanes import Lanes
@@ -36,6 +37,7 @@ class Tools:
     settings: Settings
     limits: MediaLimits
     gemini: GeminiClient
+    fetching: Fetching
     sandbox: Sandbox
     lanes: Lanes
     calls_in_flight: asyncio.Semaphore
