@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from tests.services.redis import RedisServer
 from tests.services.simulator import simulator
 from worker.admission import LOOK_AGAIN_SECONDS
 from worker.bootstrap import Worker
+from worker.quota.gate import LEAST_AHEAD
 from worker.quota.guarded import GuardedStore, NoStore
 from worker.quota.stores import RedisStore
 from worker.quota.terms import Day, Exchange, Limits, Outcome, Reason, Settled, Want
@@ -61,6 +63,18 @@ def test_jobs_beyond_today_s_requests_wait_until_midnight_in_california_and_spen
     assert all(job.attempts == 0 for job in waiting)
     soon = datetime.now(UTC) + timedelta(seconds=1.1 * LOOK_AGAIN_SECONDS)  # for the limit may be raised
     assert all(job.next_attempt_at is not None and job.next_attempt_at <= soon for job in waiting)
+
+
+def test_a_limited_lane_leaves_the_others_all_slots(bench: Bench) -> None:
+    pictures = bench.pictures(14)
+    lanes.set_limits(bench.database, "gemini-2.5-pro", {"requests_per_minute": 2})
+    limited = bench.submit(pictures[:2], model="gemini-2.5-pro")
+    with bench.worker():
+        eventually(lambda: sorted(job.state for job in bench.jobs(limited)) == ["running", "succeeded"], "one in line")
+        ids = bench.submit(pictures[2:])
+        together = Counter(job.started_at for job in bench.wait_for(ids, "succeeded"))
+
+    assert max(together.values()) > 2 * LEAST_AHEAD  # taken in one go
 
 
 def _exchange(wants: int = 0, ended: tuple[Settled, ...] = (), **limits: int) -> Exchange:
