@@ -20,8 +20,8 @@ from worker.admission import LOOK_AGAIN_SECONDS
 from worker.bootstrap import Worker
 from worker.quota.gate import LEAST_AHEAD
 from worker.quota.guarded import GuardedStore, NoStore
-from worker.quota.stores import RedisStore
-from worker.quota.terms import Day, Exchange, Limits, Outcome, Reason, Settled, Want
+from worker.quota.stores import InProcessStore, RedisStore
+from worker.quota.terms import Day, Exchange, Limits, Outcome, QuotaStoreError, Reason, Reply, Settled, Want
 from worker.quota.today import Today
 from worker.submit import Item, accept
 
@@ -128,6 +128,30 @@ def test_redis_that_comes_back_counts_for_all_again(redis: RedisServer, redis_ur
     replies = store.exchange(_exchange(30))
 
     assert [reply.reason for reply in replies] == [None] * 20 + [Reason.IN_FLIGHT] * 10
+
+
+def test_calls_that_end_while_redis_is_away_leave_their_places_when_it_is_back() -> None:
+    class Moody(InProcessStore):
+        is_away = False
+
+        def exchange(self, asked: Exchange) -> list[Reply]:
+            if self.is_away:
+                raise QuotaStoreError("away")
+            return super().exchange(asked)
+
+    now = 1_000.0
+    shared = Moody(clock=lambda: 1_000.0)  # in no time nothing grows
+    store = GuardedStore(shared, workers=lambda: 1, clock=lambda: now)
+    begun = _exchange(20)
+    store.exchange(begun)
+    shared.is_away = True
+    store.exchange(_exchange(0, tuple(Settled(id=want.id, outcome=Outcome.GOOD) for want in begun.wants)))
+    shared.is_away = False
+    now += 2.0
+
+    replies = store.exchange(_exchange(20))
+
+    assert {reply.reason for reply in replies} == {None}
 
 
 def test_a_redis_that_does_not_answer_costs_a_second_and_no_more(redis: RedisServer, redis_url: str) -> None:
