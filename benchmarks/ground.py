@@ -19,7 +19,7 @@ from tasks.base import Clip
 from tasks.caption import CaptionOptions, ask
 from tests.services.postgres import PostgresServer, postgres_server
 from tests.services.redis import RedisServer, redis_server
-from worker.settings import load_settings
+from worker.environment import load_settings
 
 DURABLE = {"fsync": "on", "full_page_writes": "on"}
 ROOT = Path(__file__).parent.parent

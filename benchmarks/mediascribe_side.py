@@ -16,8 +16,8 @@ from models.store.budgets import BudgetView, list_budgets
 from models.store.submit import NewBatch
 from worker.broker_app import announcer_for
 from worker.dispatch import announcing_by, publish
+from worker.environment import load_settings
 from worker.ready_database import open_ready_database
-from worker.settings import load_settings
 from worker.submit import Item, accept
 
 

@@ -110,7 +110,7 @@ def transcribed(speech: Speech, folder: Path) -> dict[str, float]:
     """Let a worker transcribe it; what that took, and how well it was understood."""
     from models.store import queries
     from models.store.submit import NewBatch
-    from worker.settings import load_settings
+    from worker.environment import load_settings
     from worker.submit import Item, accept
 
     scratch = folder / "scratch"

@@ -8,7 +8,7 @@ import typer
 from cli.filters import Json
 
 if TYPE_CHECKING:
-    from worker.settings import LoadedSettings
+    from worker.environment import LoadedSettings
 
 app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def config() -> None:
 def show(*, as_json: Json = False) -> None:
     """Print every setting with its value and source."""
     from cli.console import emit_json, emit_table
-    from worker.settings import load_settings
+    from worker.environment import load_settings
 
     rows = setting_rows(load_settings())
     if as_json:
@@ -38,7 +38,8 @@ def setting_rows(loaded: "LoadedSettings") -> list[tuple[str, Any, str]]:
     """Name, value and source of each setting; the variables of google-genai too."""
     from pydantic import SecretStr
 
-    from worker.settings import GEMINI_NAMES, PREFIX
+    from worker.environment import GEMINI_NAMES
+    from worker.settings import PREFIX
 
     rows: list[tuple[str, Any, str]] = []
     for field in type(loaded.settings).model_fields:

@@ -13,7 +13,7 @@ def upgrade() -> None:
     import migrations
     from cli.console import say
     from models.database import open_database, sqlite_path
-    from worker.settings import load_settings
+    from worker.environment import load_settings
 
     url = load_settings().settings.resolved_database_url()
     path = sqlite_path(url)
@@ -33,7 +33,7 @@ def check() -> None:
     import migrations
     from cli.console import say
     from models.database import open_database, sqlite_path
-    from worker.settings import load_settings
+    from worker.environment import load_settings
 
     url = load_settings().settings.resolved_database_url()
     path, needed = sqlite_path(url), migrations.newest_revision()

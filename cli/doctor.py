@@ -15,7 +15,7 @@ def doctor(*, as_json: Json = False) -> None:
     """Check database, broker, Gemini key, prices, codecs, disk and clock."""
     from cli.console import emit, emit_json, one_line
     from worker.doctor import examine
-    from worker.settings import load_settings
+    from worker.environment import load_settings
 
     findings: list[Finding] = []
     for finding in examine(load_settings()):

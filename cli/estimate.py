@@ -113,7 +113,9 @@ def estimate(
         expected=expected,
         high=high,
         answers={kind: habit[kind].answers for kind in by_kind},
-        pace=least_time(calls, expected.input_tokens, paced_by_lane(settings, model=model)),
+        pace=None
+        if tier is ServiceTier.ECONOMY
+        else least_time(calls, expected.input_tokens, paced_by_lane(settings, model=model)),
         model=model,
         tier=tier,
         answered=asked.answered,
@@ -244,6 +246,8 @@ def estimate_lines(estimated: Estimate) -> list[str]:
         f"cost    {_cost_words(estimated)}",
     ]
     lines += [f"        {line}" for line in passed_caps(high.cost_usd or Decimal(0))]
+    if estimated.tier is ServiceTier.ECONOMY:
+        lines.append("time    up to a day: the questions go to Gemini in batches")
     if estimated.pace:
         lines.append(f"time    {estimated.pace.words}")
     if estimated.unknown_length:

@@ -43,7 +43,7 @@ class CommandError(Exception):
 
 
 CODE_OF: Mapping[str, Exit] = {
-    "worker.settings.SettingsError": Exit.USAGE,
+    "worker.environment.SettingsError": Exit.USAGE,
     "worker.submit.RefusedError": Exit.USAGE,
     "gemini.price_files.PriceFileError": Exit.USAGE,
     "simulator.faults.ScriptError": Exit.USAGE,

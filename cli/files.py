@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.exits import CommandError, Exit
+from media.outbound.target import redacted
 from media.sniff import HEAD_BYTES, describe, sniff
+from media.source import scheme_of
 from tasks.registry import KIND_OF_FAMILY
 from worker.submit import local_source
 
@@ -50,9 +52,14 @@ class Found:
 def find_media(paths: Sequence[str], *, kind: str = "auto", own_files: Iterable[str] = ()) -> Found:
     """Walk the paths. `own_files` (what this program writes) are not looked at.
 
-    Raises CommandError(NOT_FOUND) naming the first path that does not exist.
+    Raises CommandError naming the first path that does not exist, or is none.
     """
     for path in paths:
+        if scheme_of(path) is not None:
+            words = (
+                "is an address; run takes files of this machine, and submit takes addresses: mediascribe submit --wait"
+            )
+            raise CommandError(Exit.USAGE, f"{redacted(path)} {words}")
         if not Path(path).exists():
             raise CommandError(Exit.NOT_FOUND, f"{path} does not exist; nothing was accepted")
     own = {local_source(path) for path in own_files}
@@ -85,6 +92,16 @@ def kind_of_file(path: str) -> str:
     if guessed.partition("/")[0] not in _KIND_OF_NAME:
         raise ValueError("empty")
     return _KIND_OF_NAME[guessed.partition("/")[0]]
+
+
+def kind_of_address(address: str) -> str:
+    """The kind of work that fits a URL, as its name tells; its bytes are elsewhere. Raises CommandError(USAGE)."""
+    guessed = mimetypes.guess_type(address.partition("?")[0])[0] or ""
+    kind = _KIND_OF_NAME.get(guessed.partition("/")[0])
+    if kind is None:
+        words = "does not say by its name what it is; give --kind caption or --kind transcribe"
+        raise CommandError(Exit.USAGE, f"{redacted(address)} {words}")
+    return kind
 
 
 def _files_below(path: str) -> Iterator[str]:

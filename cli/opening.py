@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from models.database import Database
-from worker.settings import LoadedSettings, load_settings
+from worker.environment import LoadedSettings, load_settings
 
 
 @contextmanager

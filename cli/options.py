@@ -47,7 +47,10 @@ Track = Annotated[
 TranslateTo = Annotated[str | None, typer.Option(metavar="LANG", help="Recordings: write the transcript in it.")]
 Detail = Annotated[DetailChoice | None, typer.Option(help="Pictures: how closely to look; high reads small print.")]
 Tier = Annotated[
-    ServiceTier | None, typer.Option(help="How soon and for how much: flex costs half, and may have to wait for room.")
+    ServiceTier | None,
+    typer.Option(
+        help="How soon and for how much: flex costs half and may have to wait for room; economy costs half and takes up to a day."
+    ),
 ]
 AllowUnknownPrice = Annotated[
     bool, typer.Option("--allow-unknown-price", help="Ask a model whose price nobody knows; its cost is not counted.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cli.summary import Summary
     from cli.waiting import Ended
     from models.database import Database
-    from worker.settings import LoadedSettings
+    from worker.environment import LoadedSettings
 
 
 class KindChoice(StrEnum):
@@ -95,7 +95,7 @@ def run(
     from cli.console import say
     from cli.files import find_media
     from cli.writing import check_writable
-    from worker.settings import load_settings
+    from worker.environment import load_settings
 
     loaded = load_settings(flags={"concurrency": concurrency, "allow_unknown_prices": allow_unknown_price or None})
     if out is not None:

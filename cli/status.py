@@ -49,9 +49,9 @@ def status(
 
 def status_shape(database: "Database", settings: "Settings", batch: "BatchView | None") -> dict[str, Any]:
     """Everything that is shown, as JSON."""
-    from models.store import reports
+    from models.store import parcels, reports
     from models.store.queries import JobFilter
-    from worker.shapes import batch_shape, budget_shape, lane_shape, totals_shape, worker_shape
+    from worker.shapes import at_gemini_shape, batch_shape, budget_shape, lane_shape, totals_shape, worker_shape
 
     totals = reports.totals(database, JobFilter(batch_id=batch.id if batch else None))
     workers = reports.list_workers(database, alive_seconds=settings.lease_seconds)
@@ -63,6 +63,7 @@ def status_shape(database: "Database", settings: "Settings", batch: "BatchView |
         "eta_seconds": round(left / rate, 1) if rate and left else None,
         "workers": [worker_shape(worker) for worker in workers if worker.alive],
         "paused_lanes": [lane_shape(lane) for lane in reports.paused_lanes(database)],
+        "at_gemini": at_gemini_shape(parcels.at_gemini(database, batch_id=batch.id if batch else None)),
         "budgets": [budget_shape(view) for view in _budgets(database, batch)],
         "latest_batches": [
             batch_shape(b) for b in reports.list_batches(database, limit=0 if batch else LATEST_BATCHES)
@@ -81,6 +82,12 @@ def _budgets(database: "Database", batch: "BatchView | None") -> "list[BudgetVie
         *list_budgets(database, scope=Scope.BATCH, name=batch.id),
         *list_budgets(database, scope=Scope.OWNER, name=batch.owner),
     ]
+
+
+def _at_gemini_words(sent: dict[str, Any]) -> str:
+    batches = f"{sent['batches']:,} batch{'' if sent['batches'] == 1 else 'es'}"
+    calls = f"{sent['calls']:,} question{'' if sent['calls'] == 1 else 's'}"
+    return f"for {batches} at Gemini with {calls}, since {sent['since']}; answers take up to a day"
 
 
 def _budget_words(budget: dict[str, Any]) -> str:
@@ -129,6 +136,8 @@ def status_lines(shape: dict[str, Any]) -> list[str]:
         f"used     {usage['calls']:,} calls, ${usage['cost_usd']}; {shape['reused']:,} answers reused",
         f"workers  {len(shape['workers'])} live, {sum(worker['running'] for worker in shape['workers'])} jobs in hand",
     ]
+    if shape["at_gemini"]["calls"]:
+        lines.append(f"waits    {_at_gemini_words(shape['at_gemini'])}")
     lines += [f"budget   {_budget_words(budget)}" for budget in shape["budgets"]]
     lines += [
         f"paused   {lane['name']}: {lane['reason'] or lane['code']}"

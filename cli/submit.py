@@ -20,7 +20,8 @@ from models.tier import ServiceTier, lane_of
 if TYPE_CHECKING:
     from models.database import Database
     from models.store.submit import Submission
-    from worker.settings import LoadedSettings, Settings
+    from worker.environment import LoadedSettings
+    from worker.settings import Settings
     from worker.submit import Item
 
 Sources = Annotated[
@@ -158,12 +159,13 @@ def _places(source: str, kind: KindChoice) -> list[tuple[str, str]]:
     Raises CommandError where it can be seen that it is no medium.
     """
     from cli.console import say
-    from cli.files import find_media, kind_of_file
+    from cli.files import find_media, kind_of_address, kind_of_file
     from cli.run import skipped_words
+    from media.source import scheme_of
     from worker.submit import local_source
 
-    if "://" in source:  # whether it can be read is decided where all sources are validated
-        return [(source, "caption" if kind is KindChoice.AUTO else kind.value)]
+    if scheme_of(source) is not None:  # whether it may be read is decided where all sources are validated
+        return [(source, kind_of_address(source) if kind is KindChoice.AUTO else kind.value)]
     path = Path(local_source(source))
     if not path.exists():
         raise CommandError(Exit.NOT_FOUND, f"{source} does not exist")

@@ -20,8 +20,10 @@ from models.failures import FailureCode
 from models.state import LIVE, JobState
 from models.store import queries, reports
 from models.store.budgets import list_budgets
+from models.store.parcels import at_gemini
 from models.store.queries import JobFilter, JobView
 from models.store.reports import LaneView, Totals
+from models.tier import ServiceTier, tier_of
 
 LOOK_SECONDS = 0.25
 """Least time between two looks."""
@@ -94,7 +96,7 @@ def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
     shown.show(_standing(database, watch, totals, paused))
     if paused and _is_hopeless(paused, watch):
         return Ended(code=Exit.NOT_ALLOWED, words=paused.reason or str(paused.code))
-    return None if totals.by_state[JobState.RUNNING] else _spent(database, watch, totals, paused)
+    return _spent(database, watch, totals, paused)
 
 
 def _paused(paused: Sequence[LaneView], name: str) -> LaneView | None:
@@ -113,7 +115,9 @@ def _is_for_good(lane: LaneView, watch: Watch) -> bool:
 
 
 def _spent(database: Database, watch: Watch, totals: Totals, paused: LaneView | None) -> Ended | None:
-    """The end of waiting where money is spent for good; nothing is in flight."""
+    """The end of waiting where money is spent for good and nothing is in flight."""
+    if totals.by_state[JobState.RUNNING] or at_gemini(database, batch_id=watch.batch_id).calls:
+        return None
     if paused and paused.code == FailureCode.BUDGET_EXCEEDED and _is_for_good(paused, watch):
         return Ended(code=Exit.SOME_FAILED, words=paused.reason or str(paused.code))
     budgets = [
@@ -138,7 +142,7 @@ def _standing(database: Database, watch: Watch, totals: Totals, paused: LaneView
         sound=(sum(v.progress_seconds_done or 0.0 for v in heard), sum(v.progress_seconds_total or 0.0 for v in heard))
         if heard
         else None,
-        note=_pause_words(paused) if paused else "",
+        note=_pause_words(paused) if paused else _sent_words(database, watch),
     )
 
 
@@ -152,6 +156,21 @@ def _recordings_in_hand(database: Database, batch_id: str) -> list[JobView]:
         )
         if state is JobState.RUNNING or view.progress_done > 0
     ]
+
+
+def _sent_words(database: Database, watch: Watch) -> str:
+    """What is waited for at Gemini, in the economy tier."""
+    if tier_of(watch.lane) is not ServiceTier.ECONOMY:
+        return ""
+    sent = at_gemini(database, batch_id=watch.batch_id)
+    return (
+        ""
+        if sent.since is None
+        else (
+            f"waiting for {sent.calls:,} answer{'' if sent.calls == 1 else 's'} of batches at Gemini since {local_time(sent.since)}, "
+            "up to a day; Ctrl-C stops, the same command goes on"
+        )
+    )
 
 
 def _pause_words(lane: LaneView) -> str:

@@ -12,7 +12,7 @@ def worker(
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="Gemini calls in flight, at most.")] = None,
 ) -> None:
     """Work until told to leave (SIGTERM, Ctrl-C). Needs a broker: MEDIASCRIBE_BROKER_URL."""
-    from worker.settings import load_settings
+    from worker.environment import load_settings
 
     loaded = load_settings(flags={"concurrency": concurrency})
     if loaded.settings.embedded:
@@ -31,8 +31,8 @@ def worker(
 def _check(loaded: object) -> None:
     """Say at once what a worker would only find out within Celery. Raises what `opened` raises, FailureError."""
     from gemini.connection import connection_from_environment
+    from worker.environment import LoadedSettings
     from worker.ready_database import open_ready_database
-    from worker.settings import LoadedSettings
 
     assert isinstance(loaded, LoadedSettings)
     connection_from_environment(loaded.gemini)

@@ -17,8 +17,9 @@ from models.database import Database
 from models.store.reports import list_workers, paused_lanes
 from worker.bootstrap import Role, Worker, start_worker
 from worker.dispatch import announcing_by, publish
+from worker.environment import LoadedSettings
 from worker.logs import set_up_logs
-from worker.settings import LoadedSettings, Settings
+from worker.settings import Settings
 
 BROKER_SECONDS = 3.0
 """How long a person waits for the broker at most."""

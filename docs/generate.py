@@ -28,7 +28,8 @@ from docs.wording import COMPUTED_DEFAULTS, FAILURES, GOOGLE_VARIABLES, UNITS
 from models.failures import NATURES, FailureCode, Nature
 from tests.unit.media import picture_inputs, sound_inputs
 from tests.unit.media.inputs import Input
-from worker.settings import GEMINI_NAMES, PREFIX, Settings
+from worker.environment import GEMINI_NAMES
+from worker.settings import PREFIX, Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 _NOTE = "<!-- Written by docs/generate.py from the code; change it there. -->"

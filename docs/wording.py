@@ -28,19 +28,27 @@ GOOGLE_VARIABLES: Mapping[str, str] = {
     "GOOGLE_CLOUD_LOCATION": "Location for Vertex; `global` if not given.",
 }
 
-_FILE = "Correct the file or the path, then retry."
+_FILE = "Correct the file, the path or the address, then retry."
 _ITSELF = "Nothing: it is tried again by itself. If it stays, look at `mediascribe jobs show ID`."
 _MODEL = "Retry; if it stays, another model or prompt may help."
-_RESERVED = "This version does not raise it."
 
 FAILURES: Mapping[FailureCode, tuple[str, str]] = {
-    FailureCode.SOURCE_NOT_FOUND: ("There is no file at the path, seen from the worker.", _FILE),
-    FailureCode.SOURCE_FORBIDDEN: (
-        "The worker may not read it, or it is a folder, a device, a pipe or a remote address.",
-        "Change its permissions, or name a regular file that the worker can read; then retry.",
+    FailureCode.SOURCE_NOT_FOUND: (
+        "There is no file at the path, seen from the worker; the address or the object does not exist.",
+        _FILE,
     ),
-    FailureCode.SOURCE_UNREACHABLE: ("The disk or the mount did not answer.", _ITSELF),
-    FailureCode.SOURCE_EXPIRED: ("A link to the source is no longer valid.", _RESERVED),
+    FailureCode.SOURCE_FORBIDDEN: (
+        "The worker may not read it, its server or store refuses it, it is no regular file, or no address that is asked.",
+        "Give the worker the right to read it, or allow the address ([Sources](../how-to/sources.md)); then retry.",
+    ),
+    FailureCode.SOURCE_UNREACHABLE: (
+        "The disk, the mount, the server or the store did not answer, broke off or took too long; or there was no room for a copy.",
+        _ITSELF,
+    ),
+    FailureCode.SOURCE_EXPIRED: (
+        "The address was signed for a time that is over.",
+        "Sign it anew, for longer than the queue may last, and submit that.",
+    ),
     FailureCode.SOURCE_CHANGED: ("The file changed while it was read.", "Nothing, if its writer finishes soon."),
     FailureCode.MEDIA_EMPTY: ("The file has no bytes, or the recording no samples.", "Copy or record it again."),
     FailureCode.MEDIA_UNSUPPORTED: (
@@ -86,6 +94,10 @@ FAILURES: Mapping[FailureCode, tuple[str, str]] = {
     FailureCode.GEMINI_TIMEOUT: (
         "No answer came in time.",
         "Raise `MEDIASCRIBE_CALL_TIMEOUT_SECONDS`, or shorten `MEDIASCRIBE_CLIP_SECONDS`, if it stays.",
+    ),
+    FailureCode.GEMINI_PENDING: (
+        "The question is in a batch at Gemini (economy tier), whose answers take up to a day.",
+        "Nothing: the job goes on when the batch is over.",
     ),
     FailureCode.GEMINI_BLOCKED: ("Gemini withholds an answer about this item.", "Nothing: it will not answer."),
     FailureCode.GEMINI_RECITATION: ("The answer came too close to a known work, and was stopped.", _MODEL),

@@ -40,7 +40,7 @@ def connection_from_environment(env: Mapping[str, str], *, max_connections: int 
 
     """
     key = _usable_key(env.get("GOOGLE_API_KEY") or env.get("GEMINI_API_KEY") or "")
-    if not _uses_vertex(env):
+    if not uses_vertex(env):
         if key is None:
             raise _missing(f"No Gemini API key is set. {_KEY_ADVICE}")
         base_url = _usable_url(env, "GOOGLE_GEMINI_BASE_URL")
@@ -60,7 +60,8 @@ def connection_from_environment(env: Mapping[str, str], *, max_connections: int 
     )
 
 
-def _uses_vertex(env: Mapping[str, str]) -> bool:
+def uses_vertex(env: Mapping[str, str]) -> bool:
+    """Is Vertex asked instead of the Gemini API?"""
     enterprise = env.get("GOOGLE_GENAI_USE_ENTERPRISE")
     switch = enterprise if enterprise is not None else env.get("GOOGLE_GENAI_USE_VERTEXAI", "")
     return switch.lower() in {"true", "1"}

@@ -1,4 +1,4 @@
-"""From the words that name a source to one regular, bounded, hashed file on this machine.
+"""From the path that names a source to one regular, bounded, hashed file on this machine.
 
 Nothing is trusted: the name may point at a device, a pipe that never ends, a directory, or a file that changes
 while it is read. What comes back was read to its end once, so its size and hash are those of the bytes themselves.
@@ -9,12 +9,15 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from media.outbound.errors import OutboundError, Reason
+from media.outbound.target import redacted
 from media.sniff import HEAD_BYTES, MediaType, describe, sniff
-from models.failures import FailureCode, FailureError, failure
+from models.failures import FailureCode, FailureError, Nature, failure
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _READ_BYTES = 1024 * 1024
@@ -31,6 +34,17 @@ _OPEN_FAILURES = {
 """What the reasons for which a file does not open mean; any other may pass by itself."""
 
 
+_MEANINGS: Mapping[Reason, tuple[FailureCode, Nature]] = {
+    Reason.NOT_ALLOWED: (FailureCode.SOURCE_FORBIDDEN, Nature.PERMANENT),
+    Reason.UNREACHABLE: (FailureCode.SOURCE_UNREACHABLE, Nature.TRANSIENT),
+    Reason.ENDLESS: (FailureCode.SOURCE_UNREACHABLE, Nature.PERMANENT),
+    Reason.TOO_LARGE: (FailureCode.MEDIA_TOO_LARGE, Nature.PERMANENT),
+    Reason.UNREADABLE: (FailureCode.MEDIA_UNSUPPORTED, Nature.PERMANENT),
+    Reason.STOPPED: (FailureCode.SOURCE_UNREACHABLE, Nature.INTERRUPTED),
+}
+"""What the guarded client's reasons mean for a source."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalFile:
     """A media file on this machine, read once to its end."""
@@ -42,6 +56,8 @@ class LocalFile:
     media_type: MediaType
     modified_ns: int
     """When it was last changed, as the file system says."""
+    name: str
+    """What it is called in messages: its path, or the address it was copied from, without secrets."""
 
 
 def check_unchanged(file: LocalFile) -> None:
@@ -49,16 +65,16 @@ def check_unchanged(file: LocalFile) -> None:
     try:
         now = file.path.stat()
     except OSError as error:
-        raise _not_opened(str(file.path), error) from error
+        raise _not_opened(file.name, error) from error
     if (now.st_size, now.st_mtime_ns) != (file.size_bytes, file.modified_ns):
         words = "changed while it was worked on; try again when it is complete"
-        raise _refusal(FailureCode.SOURCE_CHANGED, str(file.path), words)
+        raise refusal(FailureCode.SOURCE_CHANGED, file.name, words)
 
 
 def open_local(source: str, *, max_bytes: int) -> LocalFile:
     """Find, check and hash the file that a path or a `file://` URL names.
 
-    Raises FailureError: source_not_found; source_forbidden (no permission, not a regular file, a remote source);
+    Raises FailureError: source_not_found; source_forbidden (no permission, not a regular file, another machine's);
     source_unreachable (the disk or the mount does not answer); source_changed (while it was read); media_empty;
     media_too_large (over max_bytes); media_unsupported (neither picture nor sound).
     """
@@ -69,33 +85,31 @@ def open_local(source: str, *, max_bytes: int) -> LocalFile:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             return _read(source, path, file.fileno(), max_bytes)
     except ValueError as error:
-        raise _refusal(FailureCode.SOURCE_NOT_FOUND, source, "is not a name that a file can have") from error
+        raise refusal(FailureCode.SOURCE_NOT_FOUND, redacted(source), "is not a name that a file can have") from error
     except OSError as error:
         raise _not_opened(source, error) from error
 
 
 def _path_of(source: str) -> Path:
-    scheme = _SCHEME.match(source)
-    if scheme is None:
+    if scheme_of(source) is None:
         return Path(source)
     parts = urlsplit(source)
-    if scheme[1].lower() != "file" or parts.netloc not in {"", "localhost"}:
-        words = "is not on this machine, and only local files are read by this version; fetch it and name the file"
-        raise _refusal(FailureCode.SOURCE_FORBIDDEN, _without_secrets(source), words)
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
+        raise refusal(FailureCode.SOURCE_FORBIDDEN, redacted(source), "is not on this machine; name a file that is")
     return Path(unquote(parts.path))
 
 
-def _without_secrets(source: str) -> str:
-    """The URL without user, password and query, where signatures live."""
-    parts = urlsplit(source)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def scheme_of(source: str) -> str | None:
+    """Such as `https`; None where the source is a path."""
+    scheme = _SCHEME.match(source)
+    return scheme and scheme[1].lower()
 
 
 def _check_regular(source: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         is_folder = stat.S_ISDIR(status.st_mode)
         words = "is a folder; name the files in it" if is_folder else "is a device, pipe or socket; name a plain file"
-        raise _refusal(FailureCode.SOURCE_FORBIDDEN, source, words)
+        raise refusal(FailureCode.SOURCE_FORBIDDEN, source, words)
 
 
 def _read(source: str, path: Path, descriptor: int, max_bytes: int) -> LocalFile:
@@ -105,22 +119,28 @@ def _read(source: str, path: Path, descriptor: int, max_bytes: int) -> LocalFile
     head, size_bytes, sha256 = _digest(descriptor, before.st_size)
     after = os.fstat(descriptor)
     if size_bytes != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise _refusal(FailureCode.SOURCE_CHANGED, source, "changed while it was read; try again when it is complete")
+        raise refusal(FailureCode.SOURCE_CHANGED, source, "changed while it was read; try again when it is complete")
+    return LocalFile(
+        path=path, size_bytes=size_bytes, sha256=sha256, media_type=sniffed(source, head),
+        modified_ns=after.st_mtime_ns, name=str(path),
+    )  # fmt: skip
+
+
+def sniffed(name: str, head: bytes) -> MediaType:
+    """What the file is, from its first bytes. Raises FailureError(media_unsupported)."""
     media_type = sniff(head)
     if media_type is None:
         words = f"is neither a picture nor a recording: it looks like {describe(head)}"
-        raise _refusal(FailureCode.MEDIA_UNSUPPORTED, source, words)
-    return LocalFile(
-        path=path, size_bytes=size_bytes, sha256=sha256, media_type=media_type, modified_ns=after.st_mtime_ns
-    )
+        raise refusal(FailureCode.MEDIA_UNSUPPORTED, name, words)
+    return media_type
 
 
 def _check_size(source: str, size_bytes: int, max_bytes: int) -> None:
     if size_bytes == 0:
-        raise _refusal(FailureCode.MEDIA_EMPTY, source, "is empty (0 bytes); copy or record it again")
+        raise refusal(FailureCode.MEDIA_EMPTY, source, "is empty (0 bytes); copy or record it again")
     if size_bytes > max_bytes:
         words = f"has {size_bytes} bytes, more than the {max_bytes} allowed; make it smaller or raise the limit"
-        raise _refusal(FailureCode.MEDIA_TOO_LARGE, source, words)
+        raise refusal(FailureCode.MEDIA_TOO_LARGE, source, words)
 
 
 def _digest(descriptor: int, expected_bytes: int) -> tuple[bytes, int, str]:
@@ -140,8 +160,15 @@ def _not_opened(source: str, error: OSError) -> FailureError:
         FailureCode.SOURCE_NOT_FOUND: "does not exist; check the name and the folder it is relative to",
         FailureCode.SOURCE_FORBIDDEN: "may not be read by this user; change its permissions",
     }.get(code, f"could not be read ({error.strerror}); check the disk")
-    return _refusal(code, source, words)
+    return refusal(code, source, words)
 
 
-def _refusal(code: FailureCode, source: str, words: str) -> FailureError:
+def refusal(code: FailureCode, source: str, words: str) -> FailureError:
+    """The failure of a source, in words that follow its name."""
     return FailureError(failure(code, f"{source} {words}."))
+
+
+def unanswered(error: OutboundError, name: str) -> FailureError:
+    """What the reason means for the source of this name."""
+    code, nature = _MEANINGS[error.reason]
+    return FailureError(failure(code, f"{name} {error.words}.", nature=nature))

@@ -46,6 +46,7 @@ class FailureCode(StrEnum):
     GEMINI_QUOTA = "gemini_quota"
     GEMINI_UNAVAILABLE = "gemini_unavailable"
     GEMINI_TIMEOUT = "gemini_timeout"
+    GEMINI_PENDING = "gemini_pending"
     GEMINI_BLOCKED = "gemini_blocked"
     GEMINI_RECITATION = "gemini_recitation"
     GEMINI_TRUNCATED = "gemini_truncated"
@@ -81,6 +82,7 @@ NATURES: Mapping[FailureCode, Nature] = {
     FailureCode.GEMINI_QUOTA: Nature.THROTTLED,
     FailureCode.GEMINI_UNAVAILABLE: Nature.TRANSIENT,
     FailureCode.GEMINI_TIMEOUT: Nature.TRANSIENT,
+    FailureCode.GEMINI_PENDING: Nature.THROTTLED,
     FailureCode.GEMINI_BLOCKED: Nature.PERMANENT,
     FailureCode.GEMINI_RECITATION: Nature.TRANSIENT,
     FailureCode.GEMINI_TRUNCATED: Nature.TRANSIENT,

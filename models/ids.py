@@ -5,9 +5,9 @@ import re
 import time
 from typing import Literal
 
-Prefix = Literal["job", "bat", "wrk", "cal"]
+Prefix = Literal["job", "bat", "wrk", "cal", "par"]
 
-_SHAPE = re.compile(r"(job|bat|wrk|cal)_[0-9a-f]{32}")
+_SHAPE = re.compile(r"(job|bat|wrk|cal|par)_[0-9a-f]{32}")
 
 
 def new_id(prefix: Prefix) -> str:

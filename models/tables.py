@@ -6,6 +6,7 @@ from models.batch import Batch, Turn
 from models.budget import Budget, Hold
 from models.job import Job, Result
 from models.lane import Lane
+from models.parcel import Parcel, ParcelledCall
 from models.question import Question
 from models.spending import Spending
 from models.worker import Worker
@@ -20,6 +21,8 @@ __all__ = [
     "Hold",
     "Job",
     "Lane",
+    "Parcel",
+    "ParcelledCall",
     "Question",
     "Result",
     "Spending",

@@ -7,7 +7,7 @@ to be asked next, and that a clip was cut is stored as well, so that an attempt 
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gemini.question import Call, Question
@@ -20,22 +20,10 @@ from tasks.remedies import Remedy, Take, given_up, remedy_for
 from worker.admission import Pass, admit, give_back, note_end
 from worker.booking import call_record
 from worker.containment import contained
+from worker.markers import DOUBTED, NEXT, WAS_SPLIT, doubt_marker, split_marker
+from worker.parcels.calls import Brought, by_parcel, was_in_batch
 from worker.tiers import is_refusal, refusal
 from worker.work import Tools, Work
-
-_WAS_SPLIT = "split"
-_DOUBTED = "doubted"
-_NEXT = "next"
-
-
-def _split_marker(doubted: Answer | None) -> Answer:
-    """Stands in the store for the answer of a clip whose parts have answers of their own."""
-    return {_WAS_SPLIT: True, _DOUBTED: doubted}
-
-
-def _doubt_marker(doubted: Answer, take: Take) -> Answer:
-    """Stands in the store, beside the place of the answer, for one in doubt and what is asked next."""
-    return {_DOUBTED: doubted, _NEXT: asdict(take)}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -78,14 +66,14 @@ async def _settle(work: Work, clip: Clip, stored: StoredAnswer | None, course: _
 def _recalled(work: Work, clip: Clip, stored: StoredAnswer, course: _Course) -> Take | Remedy | None:
     """Take over what an earlier attempt left: an answer, what to ask next, or that the clip has to be cut (SPLIT)."""
     work.model_version = stored.model_version
-    if stored.answer.get(_DOUBTED) is not None:
-        course.doubted[clip.key] = stored.answer[_DOUBTED]
-    if _WAS_SPLIT in stored.answer:
+    if stored.answer.get(DOUBTED) is not None:
+        course.doubted[clip.key] = stored.answer[DOUBTED]
+    if WAS_SPLIT in stored.answer:
         return Remedy.SPLIT
-    if _NEXT not in stored.answer:
+    if NEXT not in stored.answer:
         work.answers[clip.key] = stored.answer
         return None
-    following = stored.answer[_NEXT]
+    following = stored.answer[NEXT]
     course.calls += following["number"] - 1
     return Take(**{**following, "remedy": Remedy(following["remedy"])})
 
@@ -145,11 +133,14 @@ class _Turn:
 async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
     """One call about the clip, stored; what to do next, or None where its answer or failure is noted on the work."""
     try:
-        question = turn.take.of(_question(work, turn.clip, tools))
+        question = turn.take.of(_question(work, turn, tools))
     except FailureError as error:
         work.failures[turn.clip.key] = error.failure
         return None
-    admitted = await admit(work, turn.clip, question, tools)
+    brought = await by_parcel(work, turn.clip, turn.take, question, tools)
+    if isinstance(brought, Brought):
+        return await _take_up(work, turn, brought, tools)
+    admitted = brought or await admit(work, turn.clip, question, tools)
     if isinstance(admitted, Failure):
         _end(work, turn, admitted)
         if admitted.pauses_lane:
@@ -181,6 +172,18 @@ async def _take(work: Work, turn: _Turn, tools: Tools) -> Take | Remedy | None:
             await give_back(admitted, tools, was_sent=was_sent)
 
 
+async def _take_up(work: Work, turn: _Turn, brought: Brought, tools: Tools) -> Take | Remedy | None:
+    """An answer that came with a batch goes the way of one that came online; how often it is counted, it is counted once."""
+    step = _judge(work, turn, brought.admitted, brought.call, tools)
+    if brought.is_booked:
+        work.in_vain.pop(turn.clip.key, None)  # waiting since then spends no attempt
+    else:
+        tools.forecast.learn(brought.admitted.guess, brought.call)
+    if step is not None or not work.has_one_clip:
+        await _store(work, tools)
+    return step
+
+
 def _judge(work: Work, turn: _Turn, admitted: Pass, call: Call, tools: Tools) -> Take | Remedy | None:
     """Book the call; note its answer, or its failure where nothing more can be done about it."""
     clip, course = turn.clip, turn.course
@@ -200,11 +203,11 @@ def _judge(work: Work, turn: _Turn, admitted: Pass, call: Call, tools: Tools) ->
     if step is None:
         _end(work, turn, why)
     elif isinstance(step, Remedy):  # SPLIT: the others are ways to ask again
-        _keep(work, clip, _split_marker(course.doubted.get(clip.key)), call.model_version)
+        _keep(work, clip, split_marker(course.doubted.get(clip.key)), call.model_version)
     else:
         work.in_vain[clip.key] = why
         if answer is not None:
-            _keep(work, clip, _doubt_marker(answer, step), call.model_version, in_doubt=True)
+            _keep(work, clip, doubt_marker(answer, step), call.model_version, in_doubt=True)
     return step
 
 
@@ -271,10 +274,11 @@ async def _ask(work: Work, question: Question, tools: Tools) -> Call:
         work.calling -= 1
 
 
-def _question(work: Work, clip: Clip, tools: Tools) -> Question:
+def _question(work: Work, turn: _Turn, tools: Tools) -> Question:
+    clip = turn.clip
     asked = contained(work.kind.ask, clip, work.options, work.job.model)
     labels = {"job": work.job.id, "clip": clip.key}
-    tier = work.tier(tools)
+    tier = work.tier(tools, was_in_batch=was_in_batch(work, clip, turn.take))
     return replace(asked, labels=labels, tier=tier, timeout_seconds=tools.settings.timeout_seconds(tier))
 
 

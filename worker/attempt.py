@@ -15,7 +15,8 @@ from pathlib import Path
 
 from media.audio import Position
 from media.sniff import Family
-from media.source import check_unchanged, open_local
+from media.source import LocalFile, check_unchanged
+from media.source_rules import is_remote
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
 from models.moves import ClaimedJob
 from models.store.answers import StoredAnswer, StoredResult
@@ -24,6 +25,7 @@ from tasks.base import Clip, Preparation, Prepared, hash_question, read_options
 from tasks.registry import find_kind
 from worker.asking import recall, settle, tell_progress
 from worker.containment import contained
+from worker.parcels.calls import recall_calls
 from worker.retry import Outcome
 from worker.shelf import Shelf
 from worker.work import Tools, Work
@@ -55,6 +57,7 @@ def begin(job: ClaimedJob) -> Work:
 async def carry_out(work: Work, tools: Tools) -> Outcome:
     """All steps of the attempt; what it came to. Raises FailureError."""
     try:
+        await recall_calls(work, tools)
         await fetch(work, tools)
         found = await identify(work, tools)
         if found is Asker.A_TWIN:
@@ -73,9 +76,11 @@ async def carry_out(work: Work, tools: Tools) -> Outcome:
 
 async def fetch(work: Work, tools: Tools) -> None:
     """Find the media item, see what it is, and hash it."""
-    file = await asyncio.to_thread(open_local, work.job.source, max_bytes=tools.settings.max_source_bytes)
+    if is_remote(work.job.source):
+        _make_folder(work, tools)
+    file = await tools.fetching.open(work.job.source, owner=work.job.owner, folder=work.folder)
     if file.media_type.family is not work.kind.family:
-        words = f"{work.job.source} is {_a(file.media_type.family)} ({file.media_type.name}); {work.kind.name} takes "
+        words = f"{file.name} is {_a(file.media_type.family)} ({file.media_type.name}); {work.kind.name} takes "
         raise FailureError(failure(FailureCode.MEDIA_UNSUPPORTED, f"{words}{_a(work.kind.family)}."))
     work.file = file
     work.question_hash = hash_question(work.kind, work.options, model=work.job.model, media_sha256=file.sha256)
@@ -137,14 +142,17 @@ async def prepare(work: Work, begin_at: Position | None, tools: Tools, shelf: Sh
     assert work.file is not None
     if work.kind.family is Family.RECORDING:
         if work.folder is None:
-            work.folder = Path(tempfile.mkdtemp(prefix=f"{work.job.id}-", dir=tools.scratch))
+            _make_folder(work, tools)
         await shelf.take(tools.limits.recording.portion_bytes)
     how = Preparation(limits=tools.limits, options=work.options, model=work.job.model, begin=begin_at)
     decoding = tools.sandbox.submit(
         work.kind.prepare, str(work.file.path), str(work.folder or ""), how,
         timeout_seconds=tools.settings.decoder_timeout_seconds,
     )  # fmt: skip
-    portion: Prepared = await asyncio.wrap_future(decoding)
+    try:
+        portion: Prepared = await asyncio.wrap_future(decoding)
+    except FailureError as error:
+        raise _named(error, work.file) from error
     work.add(portion)
     if work.kind.family is Family.RECORDING:  # now it is known how much room it takes
         shelf.give_back(tools.limits.recording.portion_bytes - sum(clip.size_bytes for clip in portion.clips))
@@ -197,6 +205,16 @@ def conclude(work: Work) -> Outcome:
     waiting = {key for key, why in work.failures.items() if why.nature is Nature.THROTTLED}
     in_vain = [why for key, why in work.in_vain.items() if key in waiting]
     return Outcome(failures=failures, in_vain=in_vain, output=output, model_version=work.model_version)
+
+
+def _make_folder(work: Work, tools: Tools) -> None:
+    work.folder = Path(tempfile.mkdtemp(prefix=f"{work.job.id}-", dir=tools.scratch))
+
+
+def _named(error: FailureError, file: LocalFile) -> FailureError:
+    """The failure in words about what the job named, where a copy of it was decoded."""
+    message = error.failure.message.replace(str(file.path), file.name)
+    return FailureError(replace(error.failure, message=message))
 
 
 def _a(family: Family) -> str:

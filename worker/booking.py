@@ -14,10 +14,17 @@ from worker.admission import Pass
 
 def call_record(admitted: Pass, clip: Clip, call: Call, why: Failure | None, prices: PriceTable) -> CallRecord:
     """The record of one call; `why` says why its answer cannot be used, if it cannot."""
+    return booked_call(admitted.call_id, call, why, lane=admitted.lane, clip=clip.index, prices=prices)
+
+
+def booked_call(
+    call_id: str, call: Call, why: Failure | None, *, lane: str, clip: int, prices: PriceTable
+) -> CallRecord:
+    """The same of a call of which only its lane and the number of its clip are known."""
     used = call.usage or Usage()
-    cost = _cost(call, used, prices, tier_of(admitted.lane)) if call.usage else None
+    cost = _cost(call, used, prices, tier_of(lane)) if call.usage else None
     return CallRecord(
-        id=admitted.call_id, clip=clip.index, lane=admitted.lane, model=call.model, model_version=call.model_version,
+        id=call_id, clip=clip, lane=lane, model=call.model, model_version=call.model_version,
         http_status=call.http_status, finish_reason=call.finish_reason, response_id=call.response_id,
         failure=why,
         input_tokens=used.input_tokens, output_tokens=used.output_tokens, thinking_tokens=used.thinking_tokens,

@@ -21,7 +21,10 @@ from gemini.client import GeminiClient, connection_from_environment
 from gemini.price_files import load_prices
 from media.audio import RecordingLimits
 from media.image import PictureLimits
+from media.outbound.client import OutboundClient
 from media.sandbox import Sandbox, SandboxLimits
+from media.sources import SourceLimits, Sources
+from media.stores import ObjectStores
 from models.budget import EVERY_LANE, Period, Scope
 from models.database import Database, open_database
 from models.ids import new_id
@@ -33,22 +36,26 @@ from tasks.base import MediaLimits
 from worker.announcing import Announcer
 from worker.budget import Budgets
 from worker.dispatch import Feeder
+from worker.environment import LoadedSettings
 from worker.execute import Runner
+from worker.fetching import Fetching
 from worker.forecast import Forecast
 from worker.heartbeat import Heartbeat
 from worker.housekeeping import Housekeeper
 from worker.lanes import Lanes
 from worker.loop import LoopThread
+from worker.parcels.office import Office
 from worker.quota.gate import Gate
 from worker.quota.guarded import GuardedStore, NoStore
 from worker.quota.stores import InProcessStore, RedisStore
 from worker.quota.terms import Store
 from worker.quota.today import Today
-from worker.record import answer_grouper, question_grouper, record_grouper
+from worker.record import answer_grouper, parcelled_grouper, question_grouper, record_grouper
 from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
-from worker.settings import LoadedSettings, Settings
+from worker.settings import Settings
 from worker.shelf import Shelf
+from worker.source_settings import source_rules
 from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
 from worker.work import Tools
 
@@ -107,17 +114,21 @@ class Worker:
         self._database = database
         self.id = role.worker_id or new_id("wrk")
         self._prices = load_prices(self._settings.prices_file)
-        self._gemini = GeminiClient(
-            connection_from_environment(loaded.gemini, max_connections=self._settings.concurrency)
-        )
+        connection = connection_from_environment(loaded.gemini, max_connections=self._settings.concurrency)
+        self._gemini = GeminiClient(connection)
         self._core = LoopThread()
         self._executor = ThreadPoolExecutor(max_workers=3, thread_name_prefix="mediascribe-sql")
         self._sandbox = Sandbox(
             self._settings.decoder_processes, SandboxLimits(max_memory_bytes=self._settings.decoder_memory_bytes)
         )
+        self._fetching = make_fetching(self._settings)
         self._scratch = make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
         self.lanes = Lanes(database, limits=self._settings.lane_limits)
+        self._office = Office(
+            connection, database=database, worker_id=self.id, lanes=self.lanes, prices=self._prices,
+            settings=self._settings, folder=self._scratch, wake=self._wake,
+        )  # fmt: skip
         self._today = Today(database, is_needed=self.lanes.has_daily_limit)
         self._counts = make_store(self._settings, workers=lambda: self.feeder.workers)
         self._gate_thread = None if self._settings.embedded else ThreadPoolExecutor(1, "mediascribe-quota")
@@ -155,6 +166,7 @@ class Worker:
         self.lanes.refresh()
         self._heartbeat.start()
         self.housekeeper.start()
+        self._office.start()
 
     def accept(self, bundle: Sequence[str]) -> int:
         """A bundle of job ids has come: take what there is room for; how many jobs were taken."""
@@ -174,10 +186,12 @@ class Worker:
         self.drain()
         recorded = self.runner.finish(grace_seconds=grace_seconds)
         self._give_up.set()
+        self._office.stop()
         self.housekeeper.stop(grace_seconds=grace_seconds)
         self._heartbeat.stop()
         asyncio.run_coroutine_threadsafe(self._close_on_loop(), self._core.loop).result(10.0)
         self._core.close()
+        self._fetching.close()
         self._sandbox.close(kill=True)
         self._executor.shutdown(wait=recorded, cancel_futures=True)
         if self._gate_thread is not None:
@@ -212,6 +226,7 @@ class Worker:
             settings=self._settings,
             limits=media_limits(self._settings),
             gemini=self._gemini,
+            fetching=self._fetching,
             sandbox=self._sandbox,
             lanes=self.lanes,
             calls_in_flight=asyncio.Semaphore(self._settings.concurrency),
@@ -224,8 +239,25 @@ class Worker:
             answers=answer_grouper(*shared),
             scratch=self._scratch,
             prices=self._prices,
+            spool=self._office.spool,
+            parcelled=parcelled_grouper(*shared),
             shelf=Shelf(self._settings.scratch_bytes),
         )
+
+
+def make_fetching(settings: Settings) -> Fetching:
+    """What reads the sources of the attempts."""
+    rules = source_rules(settings)
+    limits = SourceLimits(
+        max_bytes=settings.max_source_bytes, total_seconds=settings.source_timeout_seconds,
+        idle_seconds=settings.source_idle_seconds,
+    )  # fmt: skip
+    client = OutboundClient(rules=rules.outbound, user_agent=f"mediascribe/{VERSION}")
+    sources = Sources(client=client, stores=ObjectStores(rules=rules.buckets), limits=limits)
+    return Fetching(
+        read=sources.open, most=settings.downloads, most_per_host=settings.downloads_per_host,
+        timeout_seconds=settings.source_timeout_seconds,
+    )  # fmt: skip
 
 
 def make_store(settings: Settings, *, workers: Callable[[], int]) -> Store:

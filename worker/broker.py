@@ -28,11 +28,11 @@ from models.store.submit import NewBatch
 from tasks.registry import KINDS
 from worker.bootstrap import Role, Worker, start_worker
 from worker.broker_app import POOL, RUN_TASK, CeleryAnnouncer, build_app
+from worker.environment import LoadedSettings, load_settings
 from worker.eviction import eviction_policy
 from worker.logs import set_up_logs
 from worker.producers import Replier, read_item
 from worker.ready_database import open_ready_database
-from worker.settings import LoadedSettings, load_settings
 from worker.submit import RefusedError, accept
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.failures import FailureError
-from worker.settings import LoadedSettings, Settings
+from worker.environment import LoadedSettings
+from worker.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

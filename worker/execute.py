@@ -15,33 +15,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import structlog
 
 from models.database import DatabaseUnavailableError
 from models.failures import Failure, FailureCode, Nature, failure
-from models.moves import CallRecord, ClaimedJob, Ending, Record, cancelled, failed, given_back
+from models.moves import CallRecord, ClaimedJob, Ending, Record, failed
 from worker.attempt import begin, carry_out
 from worker.containment import failure_of
+from worker.parcels.aside import until_sent
 from worker.retry import Outcome, RetryPolicy, decide
+from worker.stopping import ENDING_OF, StopReason
 from worker.work import Tools, Work
 
 log = structlog.get_logger(__name__)
 
 LAST_RECORD_SECONDS = 10.0
 """How long a leaving worker tries to record what it gives back."""
-
-
-class StopReason(StrEnum):
-    """Why a running job is stopped from outside."""
-
-    CANCELLED = "cancelled"
-    """Somebody asked for it."""
-    LEAVING = "leaving"
-    """The worker's time is up."""
-    LOST = "lost"
-    """The job belongs to another worker now."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -51,6 +41,8 @@ class _Running:
     job: ClaimedJob
     task: asyncio.Task[None] | None = None
     work: Work | None = None
+    is_aside: bool = False
+    """It waits until its questions are sent together with others, and holds no slot."""
     begun: bool = False
     """Its task has made a first step: a task that is cancelled before would never run at all."""
     stop: StopReason | None = None
@@ -79,6 +71,7 @@ class Runner:
         self._when_room = when_room
         self._room = threading.Condition()
         self._taken = 0
+        self._aside = 0
         self._running: dict[tuple[str, int], _Running] = {}
         """By job and claim: a job that was given back may be here again before its earlier claim is gone."""
         self._draining = False
@@ -177,7 +170,7 @@ class Runner:
                 self._tools.lanes.end_probe(job.id)
                 if running.work is not None and running.work.holds_slot:
                     self._tools.calls_in_flight.release()
-                self._release(1)
+                self._release(1, aside=int(running.is_aside))
 
     async def _run_guarded(self, running: _Running) -> None:
         running.begun = True
@@ -187,6 +180,7 @@ class Runner:
         try:
             running.work = begin(running.job)
             outcome = await carry_out(running.work, self._tools)
+            outcome = await until_sent(running.work, outcome, leave_slot=lambda: self._step_aside(running))
         except asyncio.CancelledError:
             await self._record(running, _stopped_by(running))
             return
@@ -253,13 +247,20 @@ class Runner:
             self._taken += room
             return room
 
-    def _release(self, count: int) -> None:
-        if count <= 0:
+    def _step_aside(self, running: _Running) -> None:
+        """Another job may have its slot. There is no limit to those aside but the room on disk for what they wait for."""
+        running.is_aside = True
+        self._release(0, aside=-1)
+
+    def _release(self, count: int, *, aside: int = 0) -> None:
+        """So many jobs are not in hand any more, `aside` of them without a slot; a negative number of them stepped aside."""
+        if not (count or aside):
             return
         with self._room:
             self._taken -= count
+            self._aside -= aside
             self._room.notify_all()
-            worth_telling = self._taken <= self.slots * 3 // 4
+            worth_telling = self._taken - self._aside <= self.slots * 3 // 4
         if worth_telling:
             self._when_room()
 
@@ -267,12 +268,12 @@ class Runner:
         """None for a leaving worker, and for one that could begin no call with what it takes."""
         if self._draining or time.monotonic() >= self._alive_until:
             return 0
-        return self.slots - self._taken
+        return self.slots - (self._taken - self._aside)
 
 
 def _stopped_by(running: _Running) -> Ending | None:
     """How a job ends that was stopped from outside; None where nothing is to be recorded."""
-    return _ENDING_OF[running.stop] if running.stop else None
+    return ENDING_OF[running.stop] if running.stop else None
 
 
 def _stop(running: _Running, reason: StopReason) -> None:
@@ -280,13 +281,6 @@ def _stop(running: _Running, reason: StopReason) -> None:
         running.stop = reason
         if running.begun:
             running.task.cancel()
-
-
-_ENDING_OF: dict[StopReason, Ending | None] = {
-    StopReason.CANCELLED: cancelled(),
-    StopReason.LEAVING: given_back(),
-    StopReason.LOST: None,
-}
 
 
 def _interrupted(words: str) -> Failure:

@@ -12,7 +12,8 @@ import structlog
 
 from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError
 from models.store import leases
-from worker.execute import Runner, StopReason
+from worker.execute import Runner
+from worker.stopping import StopReason
 
 log = structlog.get_logger(__name__)
 

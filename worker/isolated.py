@@ -11,9 +11,9 @@ import threading
 from models.ids import is_id
 from models.store import dispatch
 from worker.bootstrap import Role, start_worker
+from worker.environment import load_settings
 from worker.logs import set_up_logs
 from worker.ready_database import open_ready_database
-from worker.settings import load_settings
 
 
 def main(worker_id: str) -> int:

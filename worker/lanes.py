@@ -183,6 +183,11 @@ class Lanes:
         probe = self._probes.get(lane)
         return probe is not None and probe.job_id == job_id
 
+    def probe_of(self, lane: str) -> str:
+        """The job of this process that is there to find out whether the lane is well again; empty: none is."""
+        probe = self._probes.get(lane)
+        return "" if probe is None else probe.job_id
+
     # What SQL says
 
     def refresh(self) -> None:

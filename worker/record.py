@@ -15,6 +15,7 @@ import structlog
 from models.database import Database, DatabaseUnavailableError
 from models.moves import Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer, find_answers
+from models.store.parcelled import StoredCall, find_calls
 from models.store.questions import Asker, Asking, ask
 from models.store.record import record
 from worker.grouping import Grouper
@@ -89,6 +90,19 @@ def answer_grouper(
     """Looks stored answers of clips up in groups."""
     return Grouper(
         patiently(partial(find_answers, database), give_up),
+        executor=executor,
+        wait_seconds=LOOK_UP_SECONDS,
+        most=MOST_IN_GROUP,
+        hopeless=DatabaseUnavailableError,
+    )
+
+
+def parcelled_grouper(
+    database: Database, executor: Executor, give_up: threading.Event
+) -> Grouper[str, list[StoredCall]]:
+    """Looks up in groups what jobs have sent in parcels."""
+    return Grouper(
+        patiently(partial(find_calls, database), give_up),
         executor=executor,
         wait_seconds=LOOK_UP_SECONDS,
         most=MOST_IN_GROUP,

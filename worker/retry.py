@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.failures import Failure, Nature
+from models.failures import Failure, FailureCode, Nature
 from models.moves import ClaimedJob, Ending, failed, given_back, succeeded, succeeded_partly, waits, waits_for_twin
 
 TWIN_SECONDS, TWIN_MAX_SECONDS = 30.0, 600.0
@@ -53,10 +53,12 @@ def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: fl
     met = (*outcome.failures, *outcome.in_vain)
     tried = [failure for failure in met if failure.nature in {Nature.TRANSIENT, Nature.PERMANENT}]
     is_last = bool(tried) and job.attempts >= job.max_attempts
-    if worst.nature is Nature.THROTTLED and not is_last:
+    # What is in a batch is paid for: the job ends when that is over.
+    is_pending = any(failure.code is FailureCode.GEMINI_PENDING for failure in outcome.failures)
+    if is_pending or (worst.nature is Nature.THROTTLED and not is_last):
         # A clip that was asked and failed counts, though it or another has to wait: else it would be paid for without end.
         delay = _throttled_delay(worst, policy, jitter)
-        return waits(worst, delay_seconds=delay, counts_attempt=bool(tried))
+        return waits(worst, delay_seconds=delay, counts_attempt=bool(tried) and not is_last)
     if worst.nature is Nature.TRANSIENT and not is_last:
         return waits(worst, delay_seconds=_backoff(job.attempts, worst, policy, jitter), counts_attempt=True)
     reason = _worst(tried) or worst

@@ -1,45 +1,29 @@
-"""The settings: their names, defaults, units and meaning, and where each value came from.
+"""The settings: their names, defaults, units and meaning. `worker.environment` reads them; the page is generated from here."""
 
-Read once, at the start, from flags, the environment and `.env`, in this order of precedence. An unknown
-`MEDIASCRIBE_*` name is an error, because a misspelt limit that is silently ignored is worse than a program that does not
-start. The reference page is generated from this table.
-"""
-
-import difflib
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
+from media.outbound.rules import DEFAULT_PORTS
 from models.tier import ServiceTier
 from worker.quota.terms import Limits
+from worker.source_settings import AllowedBuckets, AllowedHosts, Ports
 
 PREFIX = "MEDIASCRIBE_"
 
-GEMINI_NAMES = (
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "GOOGLE_GEMINI_BASE_URL",
-    "GOOGLE_VERTEX_BASE_URL",
-    "GOOGLE_GENAI_USE_VERTEXAI",
-    "GOOGLE_GENAI_USE_ENTERPRISE",
-    "GOOGLE_GENAI_API_VERSION",
-    "GOOGLE_CLOUD_PROJECT",
-    "GOOGLE_CLOUD_LOCATION",
-)
-"""Read as google-genai reads them, from the environment or `.env`."""
-
 _MIB = 1 << 20
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be; the words name it and what it may be."""
 
 
 class Settings(BaseModel):
@@ -111,6 +95,16 @@ class Settings(BaseModel):
         1_800.0,
         description="How long a job waits for room in the flex tier before it is asked in the standard one, at its price.",
     )
+    economy_pack_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        30.0, description="How long calls of the economy tier are collected before they are sent together."
+    )
+    economy_poll_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        60.0, description="Between two looks at a batch that is under way at Gemini."
+    )
+    economy_deadline_seconds: Annotated[float, Field(ge=1, le=2 * 86_400)] = Field(
+        86_400.0,
+        description="How long a batch may take; what has no answer by then is asked in the flex tier, then in the standard one.",
+    )
     lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = Field(
         60.0, description="How long a silent worker keeps its jobs; it renews them six times in that time."
     )
@@ -128,6 +122,27 @@ class Settings(BaseModel):
         900.0, description="Longest time for decoding one media item."
     )
     max_source_bytes: Annotated[int, Field(ge=1)] = Field(4_096 * _MIB, description="Largest media item that is read.")
+    source_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        900.0, description="Longest time for reading one media item from a disk, a server or an object store."
+    )
+    source_idle_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        30.0, description="Longest wait for the next bytes of a media item that is fetched."
+    )
+    downloads: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        32, description="Media items that are read at the same time per process, at most."
+    )
+    downloads_per_host: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        16, description="Of those, how many from one host, from one bucket, or from the disks of this machine."
+    )
+    outbound_ports: Ports = Field(
+        DEFAULT_PORTS, description="Ports of http and https addresses that are asked, with commas between."
+    )
+    allowed_hosts: AllowedHosts = Field(
+        "", description="Private hosts and networks that are asked all the same: [owner=]host-or-network[:port],…."
+    )
+    allowed_buckets: AllowedBuckets = Field(
+        "", description="The only buckets that jobs may name: [owner=]s3://bucket[/prefix],…; empty: all that open."
+    )
     max_picture_pixels: Annotated[int, Field(ge=1)] = Field(
         100_000_000, description="Largest picture that is decoded, in pixels."
     )
@@ -144,8 +159,7 @@ class Settings(BaseModel):
         600.0, description="Longest stretch of a recording that is sent in one call."
     )
     max_recording_channels: Annotated[int, Field(ge=1, le=64)] = Field(
-        16,
-        description="Channels of a recording that is transcribed, at most; eight where each is transcribed by itself.",
+        16, description="Channels of a recording that is transcribed, at most; eight where each is transcribed apart."
     )
     silence_dbfs: Annotated[float, Field(ge=-90, le=-10)] = Field(
         -50.0,
@@ -160,6 +174,8 @@ class Settings(BaseModel):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
+
+    _offers_batches: bool = PrivateAttr(default=True)
 
     @field_validator("prices_file", "budget_usd", mode="before")
     @classmethod
@@ -203,6 +219,11 @@ class Settings(BaseModel):
         return self.flex_timeout_seconds if tier is ServiceTier.FLEX else self.call_timeout_seconds
 
     @property
+    def offers_batches(self) -> bool:
+        """Is there a Batch API where Gemini is asked? Vertex has another, which is not used. No setting of its own."""
+        return self._offers_batches
+
+    @property
     def embedded(self) -> bool:
         """Is there no broker?"""
         return not self.broker_url.get_secret_value()
@@ -211,62 +232,3 @@ class Settings(BaseModel):
         """The address of the database, the default filled in."""
         given = self.database_url.get_secret_value()
         return given or f"sqlite:///{(self.home / 'mediascribe.db').absolute()}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoadedSettings:
-    """The settings and where each came from."""
-
-    settings: Settings
-    sources: Mapping[str, str]
-    """Field name -> `flag`, `environment`, `.env` or `default`."""
-    gemini: Mapping[str, str] = field(repr=False)
-    """The variables that google-genai reads."""
-    gemini_sources: Mapping[str, str]
-
-
-def load_settings(
-    *, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")
-) -> LoadedSettings:
-    """The settings from flags (None means not given), environment and `.env`. Raises SettingsError."""
-    environment = os.environ if environment is None else environment
-    layers = [(".env", _dotenv(dotenv)), ("environment", dict(environment))]
-    values: dict[str, Any] = {}
-    sources = dict.fromkeys(Settings.model_fields, "default")
-    for source, layer in layers:
-        for name, value in layer.items():
-            if name.startswith(PREFIX):
-                field = _field_of(name, source)
-                values[field], sources[field] = value, source
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    gemini = {name: (layer[name], source) for source, layer in layers for name in GEMINI_NAMES if layer.get(name)}
-    return LoadedSettings(
-        settings=_validated(values | given),
-        sources=sources | dict.fromkeys(given, "flag"),
-        gemini={name: value for name, (value, _) in gemini.items()},
-        gemini_sources={name: source for name, (_, source) in gemini.items()},
-    )
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(path).items() if value is not None} if path.is_file() else {}
-
-
-def _field_of(name: str, source: str) -> str:
-    field = name.removeprefix(PREFIX).lower()
-    if field in Settings.model_fields and name == PREFIX + field.upper():
-        return field
-    near = difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.5)  # the prefix would make all alike
-    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else "; `mediascribe config show` lists all"
-    raise SettingsError(f"{source} sets {name}, which is no setting of mediascribe{hint}")
-
-
-def _validated(values: dict[str, Any]) -> Settings:
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = str(first["loc"][0]) if first["loc"] else ""
-        name = PREFIX + field.upper() if field else "the settings"
-        meaning = Settings.model_fields[field].description if field in Settings.model_fields else ""
-        raise SettingsError(f"{name}: {first['msg']}. {meaning}".strip()) from None  # it shows secrets

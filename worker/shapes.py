@@ -11,6 +11,7 @@ from typing import Any
 from models.store.budgets import BudgetView
 from models.store.lane_views import LaneFacts
 from models.store.lanes import LIMITS
+from models.store.parcels import AtGemini
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
@@ -145,6 +146,11 @@ def lane_facts_shape(facts: LaneFacts, *, limits: Limits) -> JsonObject:
         "own_limits": own,
         "jobs": counts,
     }
+
+
+def at_gemini_shape(view: AtGemini) -> JsonObject:
+    """What is under way in batches of the economy tier."""
+    return _fields_of(view)
 
 
 def budget_shape(view: BudgetView) -> JsonObject:

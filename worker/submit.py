@@ -1,7 +1,6 @@
 """Accepting work: validate everything, then store batch and jobs in one transaction. Accepted means committed."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 from gemini.abilities import tiers_of
 from gemini.price_files import load_prices
 from gemini.prices import PriceTable
+from media.source_rules import check_source
 from models.database import Database
 from models.failures import Failure, FailureCode, FailureError, failure
 from models.store.budgets import check_limit
@@ -19,6 +19,7 @@ from models.tier import ServiceTier, lane_of, tier_of
 from tasks.base import read_options
 from tasks.registry import find_kind
 from worker.settings import Settings
+from worker.source_settings import source_rules
 
 LONGEST_TEXT = 200
 LONGEST_KEY = 250
@@ -27,7 +28,6 @@ MOST_SHOWN = 10
 SHOWN_ALIKE = 5
 """Of those with the same reason, so many by their numbers."""
 PRIORITIES = range(-100, 101)
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,7 @@ def accept(
     jobs: list[NewJob] = []
     for position, item in enumerate(items):
         try:
-            job = new_job(item, settings)
+            job = new_job(item, settings, owner=batch.owner)
             if not settings.allow_unknown_prices:
                 check_price(job.model, known, tier_of(job.lane))
             jobs.append(job)
@@ -110,8 +110,8 @@ def _check_batch(batch: NewBatch) -> None:
         raise RefusedError({0: error.failure}) from error
 
 
-def new_job(item: Item, settings: Settings) -> NewJob:
-    """The job of an item. Raises FailureError(invalid_options) naming the field."""
+def new_job(item: Item, settings: Settings, *, owner: str) -> NewJob:
+    """The job of an item of this owner. Raises FailureError(invalid_options) naming the field."""
     kind = find_kind(item.kind)
     options = read_options(kind, item.options)
     model = item.model or settings.model
@@ -130,7 +130,7 @@ def new_job(item: Item, settings: Settings) -> NewJob:
     if item.priority not in PRIORITIES:
         raise _invalid("priority", f"must lie between {PRIORITIES.start} and {PRIORITIES.stop - 1}")
     return NewJob(
-        kind=kind.name, source=_checked_source(item.source), options=options.model_dump(mode="json", exclude_defaults=True),
+        kind=kind.name, source=_checked_source(item.source, settings, owner), options=options.model_dump(mode="json", exclude_defaults=True),
         model=model, lane=lane_of(model, tier), max_attempts=settings.max_attempts, client_ref=item.client_ref, metadata=item.metadata,
         priority=item.priority, idempotency_key=item.idempotency_key, reuse=item.reuse, owes_reply=item.owes_reply,
     )  # fmt: skip
@@ -142,8 +142,10 @@ def chosen_tier(named: str | None, settings: Settings, *, model: str) -> Service
         tier = settings.service_tier if named is None else ServiceTier(named)
     except ValueError as error:
         raise _invalid("service_tier", f"must be {_either(ServiceTier)}, not {named!r}") from error
-    if tier is ServiceTier.ECONOMY:
-        raise _invalid("service_tier", "economy is not available yet; take flex, which costs the same, or standard")
+    if tier is ServiceTier.ECONOMY and not settings.offers_batches:
+        raise _invalid(
+            "service_tier", "economy is not offered with Vertex AI; take flex or standard, or use a GEMINI_API_KEY"
+        )
     offered = tiers_of(model)
     if tier not in offered:
         raise _invalid("service_tier", f"{tier} is not offered for {model}; it has {_either(sorted(offered))}")
@@ -174,14 +176,15 @@ def local_source(path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def _checked_source(source: str) -> str:
-    """The source, if it can be stored and read by a worker."""
+def _checked_source(source: str, settings: Settings, owner: str) -> str:
+    """The source, if it can be stored and may be read by a worker; whether it is there, nobody looks."""
     if not source:
-        raise _invalid("source", "must be the path of a picture or recording")
+        raise _invalid("source", "must be the path or address of a picture or recording")
     _check_storable("source", source)
-    scheme = _SCHEME.match(source)
-    if scheme is not None and scheme[1].lower() != "file":
-        raise _invalid("source", f"begins with {scheme[0]}; this version reads local files only")
+    try:
+        check_source(source, source_rules(settings), owner)
+    except FailureError as error:
+        raise _invalid("source", error.failure.message.removesuffix(".")) from error
     return source
 
 

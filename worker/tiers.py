@@ -4,12 +4,17 @@ Flex promises no room: HTTP 503 is its everyday no. Such a no spends no attempt;
 again. `flex_fallback_seconds` after the first no, or at half of the time to the job's deadline, whichever comes first, it is
 asked in the standard tier, and is then a call of that lane: its limits, its budgets, its price. While that lane is paused
 there is nowhere to go, and it goes on asking in flex.
+
+In the economy tier a question goes into a batch once. What the batch leaves without an answer that can be used, and what is to
+be asked again in another way, goes on as in the flex tier, which costs the same; so does a job that would spend half of the time
+to its deadline on a batch.
 """
 
 import math
 from dataclasses import replace
 from http import HTTPStatus
 
+from gemini.abilities import tiers_of
 from gemini.question import Call
 from models.failures import Failure, FailureCode, Nature
 from models.moves import ClaimedJob
@@ -22,10 +27,22 @@ SHARE_OF_DEADLINE = 0.5
 """So much of the time to its deadline, a job may spend on waiting for room."""
 
 
-def tier_for(job: ClaimedJob, seconds_left: float) -> ServiceTier:
-    """The tier of a call that is made while the job has so much time left in flex."""
+def tier_for(job: ClaimedJob, *, left_in_flex: float, left_for_batch: float) -> ServiceTier:
+    """The tier of a call that is made while the job has so much time left for room in flex, and for a batch."""
     tier = tier_of(job.lane)
-    return ServiceTier.STANDARD if tier is ServiceTier.FLEX and seconds_left <= 0 else tier
+    if tier is ServiceTier.ECONOMY:
+        if left_for_batch > 0:
+            return tier
+        tier = ServiceTier.FLEX if ServiceTier.FLEX in tiers_of(job.model) else ServiceTier.STANDARD
+    return ServiceTier.STANDARD if tier is ServiceTier.FLEX and left_in_flex <= 0 else tier
+
+
+def seconds_for_batch(job: ClaimedJob, settings: Settings, *, held_seconds: float) -> float:
+    """How long a batch with a question of the job may take; none at all where that is not above zero."""
+    left = settings.economy_deadline_seconds
+    if job.deadline_in_seconds is None or job.deadline_after_seconds is None:
+        return left
+    return min(left, job.deadline_in_seconds - held_seconds - SHARE_OF_DEADLINE * job.deadline_after_seconds)
 
 
 def seconds_left_in_flex(

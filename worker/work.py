@@ -14,17 +14,20 @@ from media.source import LocalFile
 from models.failures import Failure
 from models.moves import AnswerRecord, CallRecord, ClaimedJob, Progress, Record
 from models.store.answers import StoredAnswer, StoredResult, WantedAnswer
+from models.store.parcelled import StoredCall
 from models.store.questions import Asker, Asking
 from models.tier import ServiceTier, lane_of
 from tasks.base import Answer, Clip, Kind, MediaLimits, Options, Prepared
 from worker.budget import Budgets
+from worker.fetching import Fetching
 from worker.forecast import Forecast
 from worker.grouping import Grouper
 from worker.lanes import Lanes
+from worker.parcels.spool import Spool
 from worker.quota.gate import Gate
 from worker.settings import Settings
 from worker.shelf import Shelf
-from worker.tiers import seconds_left_in_flex, tier_for
+from worker.tiers import seconds_for_batch, seconds_left_in_flex, tier_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +37,7 @@ class Tools:
     settings: Settings
     limits: MediaLimits
     gemini: GeminiClient
+    fetching: Fetching
     sandbox: Sandbox
     lanes: Lanes
     calls_in_flight: asyncio.Semaphore
@@ -49,6 +53,10 @@ class Tools:
     answers: Grouper[WantedAnswer, StoredAnswer | None]
     scratch: Path
     prices: PriceTable
+    spool: Spool
+    """Questions of the economy tier wait there to be sent."""
+    parcelled: Grouper[str, list[StoredCall]]
+    """The calls of a job that were sent with others."""
     shelf: Shelf
     """Room for clips on disk, for all recordings of the process."""
 
@@ -82,6 +90,10 @@ class Work:
     """Calls that are not stored yet."""
     unstored: list[AnswerRecord] = field(default_factory=list)
     """Answers that will be stored with the end of the job."""
+    parcelled: dict[str, StoredCall] = field(default_factory=dict)
+    """By the clip's hash, questions that went into a batch before."""
+    spooled: "dict[str, asyncio.Future[Failure]]" = field(default_factory=dict)
+    """By the clip's key, questions that are to go into a batch now, and what will become of them."""
     model_version: str | None = None
     calling: int = 0
     """Calls in flight now."""
@@ -93,13 +105,19 @@ class Work:
     def seconds_left_in_flex(self, tools: Tools) -> float:
         """Until the job is asked in the standard tier, if flex has no room for it."""
         return seconds_left_in_flex(
-            self.job, tools.settings, held_seconds=time.monotonic() - self.began,
+            self.job, tools.settings, held_seconds=self.held_seconds,
             is_standard_paused=tools.lanes.blocking(self.job.model, self.job.id) is not None,
         )  # fmt: skip
 
-    def tier(self, tools: Tools) -> ServiceTier:
-        """The tier in which a call of the job is made now."""
-        return tier_for(self.job, self.seconds_left_in_flex(tools))
+    @property
+    def held_seconds(self) -> float:
+        """Since the job was claimed."""
+        return time.monotonic() - self.began
+
+    def tier(self, tools: Tools, *, was_in_batch: bool = False) -> ServiceTier:
+        """The tier in which a call of the job is made now; `was_in_batch`: that is behind its question."""
+        left = 0.0 if was_in_batch else seconds_for_batch(self.job, tools.settings, held_seconds=self.held_seconds)
+        return tier_for(self.job, left_in_flex=self.seconds_left_in_flex(tools), left_for_batch=left)
 
     def lane(self, tools: Tools) -> str:
         """The lane in which a call of the job is made now."""

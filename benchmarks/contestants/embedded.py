@@ -11,9 +11,9 @@ import threading
 def main() -> None:
     """Work until told to leave."""
     from worker.bootstrap import start_worker
+    from worker.environment import load_settings
     from worker.logs import set_up_logs
     from worker.ready_database import open_ready_database
-    from worker.settings import load_settings
 
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leave.set())

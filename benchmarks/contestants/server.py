@@ -5,8 +5,8 @@ import sys
 from celery import signals
 
 from worker.broker import run_worker
+from worker.environment import load_settings
 from worker.logs import set_up_logs
-from worker.settings import load_settings
 
 
 def main() -> int:

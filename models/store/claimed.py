@@ -12,7 +12,6 @@ from models.failures import FailureCode
 from models.job import Job
 from models.moves import ClaimedJob
 from models.state import FINAL, MOVES, Move
-from models.tier import ServiceTier
 
 _ASKED = {"model", "lane", "own_model"}
 """What depends on whether the fallback of its lane is asked."""
@@ -23,7 +22,7 @@ _AS_STORED = [name for name in ClaimedJob.__slots__ if name not in {"worker_id",
 def claimed_columns() -> tuple[ColumnElement[Any], ...]:
     """What a claim returns of each row."""
     reckoned = {
-        "refused_seconds": case(((Job.claim > 1) & Job.lane.endswith(f":{ServiceTier.FLEX}"), _refused_seconds())),
+        "refused_seconds": case(((Job.claim > 1) & (Job.lane != Job.model), _refused_seconds())),
         "deadline_in_seconds": db_seconds_until(Job.deadline_at),
         "deadline_after_seconds": db_seconds_until(Job.deadline_at) - db_seconds_until(Job.created_at),
     }

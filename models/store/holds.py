@@ -17,6 +17,7 @@ from models.base import TypedId, db_after, db_now, nano_usd
 from models.budget import EVERY_LANE, Budget, Hold, Period, Scope
 from models.database import Database, again_after_conflict
 from models.pacific import end_of_day, pacific_day, seconds_left
+from models.parcel import ParcelledCall
 from models.store.budgets import Target, named, sums_of
 from models.store.rows import BIG, TEXT, RowShape, insert_into
 from models.store.spending import add_spending, database_time, today
@@ -133,11 +134,16 @@ def presume_spent(connection: Connection, dialect: str, which: ColumnElement[boo
     return len(lost)
 
 
+def in_parcel() -> ColumnElement[bool]:
+    """Is the hold for a call that left in a parcel? It then outlives the worker, until somebody books the call."""
+    return select(ParcelledCall.id).where(ParcelledCall.id == Hold.id).exists()
+
+
 def presume_lost(database: Database, *, silent_seconds: float) -> int:
     """End the holds of workers that left or were silent for so long; how many. A look without a lock comes first."""
     alive = (Worker.id == Hold.worker_id) & Worker.stopped_at.is_(None)
     alive &= Worker.beat_at > db_after(literal(-silent_seconds))
-    lost = ~select(Worker.id).where(alive).exists()
+    lost = ~select(Worker.id).where(alive).exists() & ~in_parcel()
     with database.read() as connection:
         if connection.execute(select(Hold.id).where(lost).limit(1)).first() is None:
             return 0

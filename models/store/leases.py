@@ -16,7 +16,7 @@ from models.database import Database
 from models.failures import FailureCode
 from models.job import LOSSES_IN_COMPANY, Job
 from models.state import JobState, Move
-from models.store.holds import presume_spent
+from models.store.holds import in_parcel, presume_spent
 from models.store.rows import INTEGER, RowShape
 from models.worker import Worker
 
@@ -93,7 +93,7 @@ def leave(database: Database, worker_id: str) -> None:
         connection.execute(
             update(Worker).where(Worker.id == worker_id).values(stopped_at=db_now(), running=0, draining=True)
         )
-        presume_spent(connection, database.dialect, Hold.worker_id == worker_id)
+        presume_spent(connection, database.dialect, (Hold.worker_id == worker_id) & ~in_parcel())
 
 
 def lapse(database: Database, *, worker_id: str | None = None) -> int:

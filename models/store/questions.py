@@ -2,7 +2,7 @@
 
 A job that has read its media item takes the question, looks for a stored result in the same go, and else asks; one that
 finds the question taken waits, and is queued again in the transaction in which the other ends. A question is held while
-its job runs under the claim that took it. Who holds it need not clear up: what a lost worker held is free as soon as its
+its job runs under the claim that took it, and while it waits for a batch at Gemini, which may take a day. Who holds it need not clear up: what a lost worker held is free as soon as its
 job was taken back.
 
 Every transaction locks questions in the order of their key, after the jobs that it moves; twins that another
@@ -39,6 +39,7 @@ from sqlalchemy.orm import aliased
 
 from models.base import TypedId
 from models.database import Database
+from models.failures import FailureCode
 from models.job import Job
 from models.question import Question
 from models.state import JobState
@@ -68,6 +69,7 @@ class _ROW:
     claim: ColumnElement[int] = literal_column("question.claim", Integer())
 
 
+_LIVE = [JobState.QUEUED, JobState.WAITING, JobState.RUNNING]
 _KEY = (Question.owner, Question.question_hash)
 _ASKED = RowShape(
     name="asked", types={"owner": TEXT, "question_hash": TEXT, "job_id": TypedId("job"), "claim": INTEGER}
@@ -184,10 +186,15 @@ def _row(one: Asking) -> dict[str, Any]:
 
 
 def _is_held() -> ColumnElement[bool]:
-    """Does its job run under the claim that took it? A claim that this statement cannot see yet counts."""
+    """Does its job run under the claim that took it, or wait for a batch at Gemini?
+
+    A claim that this statement cannot see yet counts. Whose batch is over is queued, and runs, under the next claim, before it
+    uses the answer.
+    """
     holder = aliased(Job)
-    runs = or_(holder.claim < _ROW.claim, and_(holder.claim == _ROW.claim, holder.state == JobState.RUNNING))
-    return exists(select(holder.id).where(holder.id == _ROW.job_id, runs))
+    is_pending = and_(holder.error_code == FailureCode.GEMINI_PENDING, holder.state.in_(_LIVE))
+    runs = and_(holder.claim == _ROW.claim, holder.state == JobState.RUNNING)
+    return exists(select(holder.id).where(holder.id == _ROW.job_id, or_(holder.claim < _ROW.claim, runs, is_pending)))
 
 
 def _is_about(rows: FromClause) -> ColumnElement[bool]:

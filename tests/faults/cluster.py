@@ -25,7 +25,7 @@ from tests.faults.books import query, read_books
 from tests.faults.processes import WorkerProcess, launch
 from tests.services.embedded import eventually, migrated
 from tests.services.simulator import Simulator
-from worker.settings import LoadedSettings, load_settings
+from worker.environment import LoadedSettings, load_settings
 from worker.submit import Item, accept
 
 CONCURRENCY = 8

@@ -10,8 +10,8 @@ from tests.acceptance.people import make_pictures
 from tests.services.embedded import eventually
 from tests.services.simulator import simulator
 from worker.bootstrap import start_worker
+from worker.environment import load_settings
 from worker.ready_database import open_ready_database
-from worker.settings import load_settings
 from worker.submit import Item, accept
 
 

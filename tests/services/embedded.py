@@ -19,7 +19,7 @@ from models.store.submit import NewBatch
 from tests.services.simulator import Simulator
 from tests.unit.media.sounds import silence, tone, write_sound
 from worker.bootstrap import Worker, start_worker
-from worker.settings import LoadedSettings, load_settings
+from worker.environment import LoadedSettings, load_settings
 from worker.submit import Item, accept
 
 PATIENCE_SECONDS = 45.0

@@ -32,7 +32,7 @@ WORTH_WAITING = 0.2
 """Of its patience a call waits so much for a lane that lets nothing through."""
 LIMITED_SECONDS = 10.0
 """A lane that was refused something is taken for limited for so long."""
-AHEAD = 1.5
+AHEAD = 2.0
 """Calls that may stand in line of a limited lane, in relation to those that went through in `RECENT_SECONDS`."""
 LEAST_AHEAD = 2
 CLOSE_SECONDS = 2.0

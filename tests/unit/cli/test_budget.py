@@ -24,7 +24,7 @@ from models.store.record import record
 from models.store.submit import NewBatch
 from tests.contracts.budgets import pay, reserve_one
 from tests.contracts.jobs import TRANSIENT, claim, submit_jobs
-from worker.settings import load_settings
+from worker.environment import load_settings
 
 BATCH = NewBatch(owner="ada", idempotency_key="run", budget_usd=Decimal(1))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cli.exits import CommandError, Exit
-from cli.files import MediaFile, find_media, kind_of_file
+from cli.files import MediaFile, find_media, kind_of_address, kind_of_file
 from tests.unit.media.pictures import encoded, scene
 from tests.unit.media.sounds import tone, write_sound
 
@@ -95,3 +95,31 @@ def test_no_media_says_what_it_is(tmp_path: Path) -> None:
     page.write_text("<html>")
     with pytest.raises(ValueError, match="an HTML page"):
         kind_of_file(str(page))
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("https://example.org/a.JPG?size=large.mp3", "caption"),
+        ("s3://bucket/a/b.mp3", "transcribe"),
+        ("gs://bucket/film.mp4", "transcribe"),
+        ("file:///srv/a.png", "caption"),
+    ],
+)
+def test_the_kind_of_an_address_follows_from_its_ending(address: str, kind: str) -> None:
+    assert kind_of_address(address) == kind
+
+
+@pytest.mark.parametrize("address", ["https://ada:secret@example.org/photo?sig=secret", "s3://bucket/page.html"])
+def test_an_address_whose_ending_says_nothing_needs_a_kind(address: str) -> None:
+    with pytest.raises(CommandError, match="--kind caption or --kind transcribe") as caught:
+        kind_of_address(address)
+    assert caught.value.code is Exit.USAGE
+    assert "secret" not in str(caught.value)
+
+
+def test_run_takes_no_addresses_and_says_what_does() -> None:
+    with pytest.raises(CommandError, match="mediascribe submit") as caught:
+        find_media(["https://example.org/a.jpg?sig=secret"])
+    assert caught.value.code is Exit.USAGE
+    assert "secret" not in str(caught.value)

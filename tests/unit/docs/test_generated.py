@@ -5,7 +5,8 @@ import pytest
 from docs.generate import PAGES, REFERENCE, member_words
 from docs.wording import COMPUTED_DEFAULTS, FAILURES, GOOGLE_VARIABLES
 from models.failures import FailureCode, Nature
-from worker.settings import GEMINI_NAMES, Settings
+from worker.environment import GEMINI_NAMES
+from worker.settings import Settings
 
 
 @pytest.mark.parametrize("name", PAGES)

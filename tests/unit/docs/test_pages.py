@@ -11,7 +11,8 @@ import pytest
 import typer
 
 from cli.main import app
-from worker.settings import GEMINI_NAMES, PREFIX, Settings
+from worker.environment import GEMINI_NAMES
+from worker.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

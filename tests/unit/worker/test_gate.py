@@ -253,7 +253,7 @@ def test_calls_of_long_ago_are_not_kept() -> None:
         line.note_through(number / 10)
 
     assert len(line.recent) <= 10 * RECENT_SECONDS + 1
-    assert line.ahead(1_000.0) == 1.5 * 20
+    assert line.ahead(1_000.0) == 2.0 * 20
 
 
 @on_a_loop

@@ -15,6 +15,12 @@ def _quota(scope: str, seconds: float | None = None) -> Failure:
     return failure(_QUOTA, "words", retry_after_seconds=seconds, quota_scope=scope)
 
 
+_OF_A_LANE = [
+    code for code, nature in NATURES.items() if nature is Nature.THROTTLED and code is not FailureCode.GEMINI_PENDING
+]
+"""That a job's question is in a batch at Gemini is the job's business alone."""
+
+
 @pytest.mark.parametrize(
     ("why", "step", "seconds"),
     [
@@ -52,7 +58,7 @@ def test_what_is_not_throttled_concerns_one_job(code: FailureCode, nature: Natur
     assert action_of(failure(code, "words", nature=nature)) is None
 
 
-@pytest.mark.parametrize("code", [code for code, nature in NATURES.items() if nature is Nature.THROTTLED])
+@pytest.mark.parametrize("code", _OF_A_LANE)
 @pytest.mark.parametrize("scope", [None, *QuotaScope])
 def test_another_model_is_asked_only_where_it_does_not_meet_the_same_wall_and_minutes_do_not_mend_it(
     code: FailureCode, scope: QuotaScope | None
@@ -69,5 +75,4 @@ def test_money_of_a_batch_or_held_for_calls_in_flight_pauses_no_lane() -> None:
 
 
 def test_every_code_that_waits_by_itself_has_its_row() -> None:
-    throttled = [code for code, nature in NATURES.items() if nature is Nature.THROTTLED]
-    assert [code for code in throttled if action_of(failure(code, "words", pauses_lane=True)) is None] == []
+    assert [code for code in _OF_A_LANE if action_of(failure(code, "words", pauses_lane=True)) is None] == []

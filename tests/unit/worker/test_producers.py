@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models.failures import FailureCode
+from worker.environment import load_settings
 from worker.producers import read_item
-from worker.settings import load_settings
 from worker.submit import Item, RefusedError, new_job
 
 
@@ -55,7 +55,7 @@ def test_a_message_that_cannot_be_read_is_refused_and_the_field_is_named(message
 def test_a_model_that_is_no_text_is_refused_and_named() -> None:
     settings = load_settings(environment={}, dotenv=Path("/nowhere/.env")).settings
     with pytest.raises(RefusedError, match="model"):
-        new_job(read(model=5), settings)
+        new_job(read(model=5), settings, owner="default")
 
 
 @pytest.mark.parametrize("field", ["metadata", "priority"])

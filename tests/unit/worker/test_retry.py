@@ -25,6 +25,7 @@ def failing(nature: Nature, *, after: float | None = None) -> Failure:
 
 
 P, T, Q, I = (failing(nature) for nature in (Nature.PERMANENT, Nature.TRANSIENT, Nature.THROTTLED, Nature.INTERRUPTED))  # noqa: E741
+W = failure(FailureCode.GEMINI_PENDING, "in a batch", retry_after_seconds=3_600.0)
 SOME: dict[str, Any] = {"text": "what there is"}
 
 
@@ -49,6 +50,10 @@ SOME: dict[str, Any] = {"text": "what there is"}
         ([P, Q], None, 3, Move.WAIT, True),
         ([T, Q], None, 4, Move.FAIL, True),
         ([P, T, Q], SOME, 4, Move.SUCCEED_PARTLY, True),
+        ([W], None, 4, Move.WAIT, False),
+        ([P, W], SOME, 4, Move.WAIT, False),  # it is paid for
+        ([T, W], None, 3, Move.WAIT, True),
+        ([W, I], None, 1, Move.GIVE_BACK, False),
         ([I], None, 4, Move.GIVE_BACK, False),
         ([P, T, Q, I], SOME, 4, Move.GIVE_BACK, False),
     ],

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from worker.settings import PREFIX, LoadedSettings, Settings, SettingsError, load_settings
+from worker.environment import LoadedSettings, SettingsError, load_settings
+from worker.settings import PREFIX, Settings
 
 SECRET = "hunter2"
 

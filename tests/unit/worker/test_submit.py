@@ -13,7 +13,7 @@ from models.store import queries
 from models.store.queries import JobFilter
 from models.store.submit import NewBatch, NewJob
 from models.tier import ServiceTier
-from worker.settings import load_settings
+from worker.environment import load_settings
 from worker.submit import PRIORITIES, Item, RefusedError, accept, local_source, new_job
 
 SETTINGS = load_settings(
@@ -26,7 +26,7 @@ def item(**changes: Any) -> Item:
 
 
 def made(**changes: Any) -> NewJob:
-    return new_job(item(**changes), SETTINGS)
+    return new_job(item(**changes), SETTINGS, owner="default")
 
 
 @pytest.fixture
@@ -48,7 +48,14 @@ def test_a_job_takes_what_its_item_does_not_say_from_the_settings() -> None:
 )
 def test_a_job_s_lane_is_its_model_in_the_tier_that_it_or_the_settings_name(named: str | None, lane: str) -> None:
     settings = SETTINGS.model_copy(update={"service_tier": ServiceTier.FLEX})
-    assert new_job(item(service_tier=named), settings).lane == lane
+    assert new_job(item(service_tier=named), settings, owner="default").lane == lane
+
+
+def test_economy_is_refused_where_vertex_is_asked() -> None:
+    environment = {"GOOGLE_GENAI_USE_VERTEXAI": "true", "GOOGLE_CLOUD_PROJECT": "p"}
+    settings = load_settings(environment=environment, dotenv=Path("/nowhere/.env")).settings
+    with pytest.raises(FailureError, match="service_tier economy is not offered with Vertex AI"):
+        new_job(item(service_tier="economy"), settings)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +65,11 @@ def test_a_job_s_lane_is_its_model_in_the_tier_that_it_or_the_settings_name(name
         ({"service_tier": ""}, "service_tier", "must be standard"),
         ({"service_tier": "FLEX"}, "service_tier", "must be standard"),
         ({"service_tier": "priority"}, "service_tier", "must be standard"),
-        ({"service_tier": "economy"}, "service_tier", "economy is not available yet"),
+        (
+            {"service_tier": "economy", "model": "gemini-3.5-transcribe", "kind": "transcribe"},
+            "service_tier",
+            "economy is not offered for gemini-3.5-transcribe; it has standard",
+        ),
         (
             {"service_tier": "flex", "model": "gemini-3.5-transcribe", "kind": "transcribe"},
             "service_tier",
@@ -89,8 +100,14 @@ def test_options_are_stored_as_they_differ_from_the_defaults() -> None:
         ({"source": ""}, "source"),
         ({"source": "a\x00b"}, "source"),
         ({"source": "caf\udce9.jpg"}, "source"),
-        ({"source": "https://example.com/cat.jpg"}, "source"),
-        ({"source": "s3://bucket/cat.jpg"}, "source"),
+        ({"source": "ftp://example.com/cat.jpg"}, "source"),
+        ({"source": "https://example.com:22/cat.jpg"}, "source"),
+        ({"source": "http://169.254.169.254/latest/meta-data"}, "source"),
+        ({"source": "http://localhost/cat.jpg"}, "source"),
+        ({"source": "http://2130706433/cat.jpg"}, "source"),
+        ({"source": "https://example.com/" + "c" * 9_000}, "source"),
+        ({"source": "s3://b/"}, "source"),
+        ({"source": "s3://bucket/a/../b.jpg"}, "source"),
         ({"source": "HTTP://[::1/cat.jpg"}, "source"),
         ({"options": {"max_tags": 99}}, "max_tags"),
         ({"options": {"tags": 1}}, "tags"),
@@ -124,6 +141,32 @@ def test_text_that_no_database_stores_is_refused_and_the_field_is_named(changes:
     with pytest.raises(FailureError) as caught:
         made(**changes)
     assert caught.value.failure.detail["field"] == field
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://example.com/cat.jpg?X-Amz-Signature=s",
+        "http://user:pw@example.com:8080/a b.jpg",
+        "s3://a-bucket/2026/cat?#1.jpg",
+        "gs://a_bucket/cat.jpg",
+        "az://container/cat.jpg",
+    ],
+)
+def test_addresses_are_accepted_as_they_are_and_nobody_is_asked_about_them(source: str) -> None:
+    assert made(source=source).source == source
+
+
+def test_what_an_address_may_be_follows_the_settings_and_the_owner() -> None:
+    settings = SETTINGS.model_copy(
+        update={"allowed_hosts": "ours=10.0.0.0/8", "allowed_buckets": "ours=s3://a-bucket/in/", "outbound_ports": "81"}
+    )
+    for source in ("http://10.1.2.3:81/a.jpg", "s3://a-bucket/in/a.jpg"):
+        assert new_job(item(source=source), settings, owner="ours").source == source
+        with pytest.raises(FailureError, match="MEDIASCRIBE_ALLOWED_"):
+            new_job(item(source=source), settings, owner="theirs")
+    with pytest.raises(FailureError, match="MEDIASCRIBE_OUTBOUND_PORTS"):
+        new_job(item(source="https://example.com/a.jpg"), settings, owner="ours")
 
 
 @pytest.mark.parametrize(

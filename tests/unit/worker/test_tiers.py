@@ -9,11 +9,11 @@ from gemini.question import Call
 from models.failures import FailureCode, Nature, failure
 from models.tier import ServiceTier
 from tests.unit.worker.claims import claimed
+from worker.environment import load_settings
 from worker.retry import Outcome, RetryPolicy, decide
-from worker.settings import load_settings
-from worker.tiers import is_refusal, refusal, seconds_left_in_flex, tier_for
+from worker.tiers import is_refusal, refusal, seconds_for_batch, seconds_left_in_flex, tier_for
 
-FLEX, STANDARD = ServiceTier.FLEX, ServiceTier.STANDARD
+ECONOMY, FLEX, STANDARD = ServiceTier.ECONOMY, ServiceTier.FLEX, ServiceTier.STANDARD
 SETTINGS = load_settings(environment={}, dotenv=Path("/nowhere/.env")).settings
 FULL = failure(FailureCode.GEMINI_UNAVAILABLE, "Gemini is overloaded.")
 
@@ -50,14 +50,45 @@ def test_a_job_is_asked_in_its_tier_until_it_has_waited_long_or_its_deadline_nea
     job: dict[str, Any], held_seconds: float, tier: ServiceTier
 ) -> None:
     one = claimed(**job)
-    assert tier_for(one, seconds_left_in_flex(one, SETTINGS, held_seconds=held_seconds)) is tier
+    left = seconds_left_in_flex(one, SETTINGS, held_seconds=held_seconds)
+    assert tier_for(one, left_in_flex=left, left_for_batch=1.0) is tier
 
 
 def test_a_job_that_has_waited_long_stays_in_flex_while_the_standard_lane_is_paused() -> None:
     job = claimed(lane="m:flex", refused_seconds=10_000.0, **due(5.0, 1_000.0))
     left = seconds_left_in_flex(job, SETTINGS, held_seconds=0, is_standard_paused=True)
-    assert tier_for(job, left) is FLEX
+    assert tier_for(job, left_in_flex=left, left_for_batch=0.0) is FLEX
     assert refusal(FULL, job, SETTINGS, left).retry_after_seconds == SETTINGS.retry_max_seconds
+
+
+@pytest.mark.parametrize(
+    ("job", "was_in_batch", "tier"),
+    [
+        ({}, False, ECONOMY),
+        ({}, True, FLEX),
+        ({"refused_seconds": 1_799.9}, True, FLEX),
+        ({"refused_seconds": 1_800.0}, True, STANDARD),
+        (due(501.0, 1_000.0), False, ECONOMY),
+        (due(500.0, 1_000.0), False, STANDARD),
+        ({"model": "gemini-3.5-transcribe"}, True, STANDARD),  # has no flex
+        ({"lane": "m"}, True, STANDARD),
+        ({"lane": "m:flex"}, True, FLEX),
+    ],
+)
+def test_a_question_goes_into_a_batch_once_and_not_where_its_deadline_nears(
+    job: dict[str, Any], tier: ServiceTier, *, was_in_batch: bool
+) -> None:
+    claimed_job = claimed(**{"lane": "m:economy", **job})
+    in_flex = seconds_left_in_flex(claimed_job, SETTINGS, held_seconds=0.0)
+    for_batch = 0.0 if was_in_batch else seconds_for_batch(claimed_job, SETTINGS, held_seconds=0.0)
+    assert tier_for(claimed_job, left_in_flex=in_flex, left_for_batch=for_batch) is tier
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds"), [({}, 86_400.0), (due(900.0, 1_000.0), 390.0), (due(90_000.0, 100_000.0), 39_990.0)]
+)
+def test_a_batch_may_take_no_longer_than_half_of_the_time_to_a_deadline(job: dict[str, Any], seconds: float) -> None:
+    assert seconds_for_batch(claimed(lane="m:economy", **job), SETTINGS, held_seconds=10.0) == seconds
 
 
 @pytest.mark.parametrize(
