@@ -55,7 +55,7 @@ def test_economy_is_refused_where_vertex_is_asked() -> None:
     environment = {"GOOGLE_GENAI_USE_VERTEXAI": "true", "GOOGLE_CLOUD_PROJECT": "p"}
     settings = load_settings(environment=environment, dotenv=Path("/nowhere/.env")).settings
     with pytest.raises(FailureError, match="service_tier economy is not offered with Vertex AI"):
-        new_job(item(service_tier="economy"), settings)
+        new_job(item(service_tier="economy"), settings, owner="default")
 
 
 @pytest.mark.parametrize(
