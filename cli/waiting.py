@@ -96,7 +96,7 @@ def _look(database: Database, watch: Watch, shown: Display) -> Ended | None:
     shown.show(_standing(database, watch, totals, paused))
     if paused and _is_hopeless(paused, watch):
         return Ended(code=Exit.NOT_ALLOWED, words=paused.reason or str(paused.code))
-    return _spent(database, watch, totals)
+    return _spent(database, watch, totals, paused)
 
 
 def _paused(paused: Sequence[LaneView], name: str) -> LaneView | None:
@@ -107,15 +107,19 @@ def _paused(paused: Sequence[LaneView], name: str) -> LaneView | None:
 
 
 def _is_hopeless(lane: LaneView, watch: Watch) -> bool:
-    return lane.code in HOPELESS and lane.paused_until is None and lane.changed_at != watch.paused_before
+    return lane.code in HOPELESS and _is_for_good(lane, watch)
 
 
-def _spent(database: Database, watch: Watch, totals: Totals) -> Ended | None:
+def _is_for_good(lane: LaneView, watch: Watch) -> bool:
+    return lane.paused_until is None and lane.changed_at != watch.paused_before
+
+
+def _spent(database: Database, watch: Watch, totals: Totals, paused: LaneView | None) -> Ended | None:
     """The end of waiting where money is spent for good and nothing is in flight."""
-    if totals.by_state[JobState.RUNNING]:
+    if totals.by_state[JobState.RUNNING] or at_gemini(database, batch_id=watch.batch_id).calls:
         return None
-    if at_gemini(database, batch_id=watch.batch_id).calls:
-        return None
+    if paused and paused.code == FailureCode.BUDGET_EXCEEDED and _is_for_good(paused, watch):
+        return Ended(code=Exit.SOME_FAILED, words=paused.reason or str(paused.code))
     budgets = [
         view
         for scope, name in ((Scope.BATCH, watch.batch_id), (Scope.OWNER, watch.owner))

@@ -8,7 +8,7 @@ slots straight from SQL. Announcing too much, too little or twice is harmless: a
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -180,14 +180,28 @@ class Feeder:
 
     def _take_kept(self) -> int:
         """Claim kept jobs while there is room; none is looked at twice."""
-        taken = 0
         with self._keeping:
             self._drop_what_is_not_queued()
-            unseen = len(self._kept)
-            while unseen and (room := self._gate.room(min(unseen, self._runner.free))):
-                count = self._runner.take(self._claim_kept, room)
-                self._gate.note_taken(count)
-                taken, unseen = taken + count, unseen - room
+            return self._take(self._take_from_kept)
+
+    def _take(self, take: Callable[[int, Sequence[str]], int]) -> int:
+        """Take few jobs where they may be of a limited lane, then more of those that are of none; how many.
+
+        `take` is given how many it may take, and of which lanes none.
+        """
+        crowded, limited = self._gate.crowded_lanes(), self._gate.limited_lanes()
+        room = self._gate.room(self._runner.free)
+        taken = take(room, crowded)
+        self._gate.note_taken(taken)
+        if taken < room or len(limited) == len(crowded):  # there are no others, or they were among those
+            return taken
+        return taken + take(self._runner.free, limited)
+
+    def _take_from_kept(self, room: int, not_lanes: Sequence[str]) -> int:
+        taken, unseen = 0, len(self._kept)
+        while taken < room and unseen and (count := min(room - taken, unseen, self._runner.free)):
+            taken += self._runner.take(partial(self._claim_kept, not_lanes), count)
+            unseen -= count
         return taken
 
     def _drop_what_is_not_queued(self) -> None:
@@ -198,27 +212,24 @@ class Feeder:
         self._kept.clear()
         self._kept.extend(queued)
 
-    def _claim_kept(self, room: int) -> list[ClaimedJob]:
-        """Those of crowded lanes stay kept."""
+    def _claim_kept(self, not_lanes: Sequence[str], room: int) -> list[ClaimedJob]:
+        """Those of the lanes that are left out stay kept."""
         ids = [self._kept.popleft() for _ in range(room)]
-        crowded = self._gate.crowded_lanes()
         claimed = claims.claim(
             self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
-            not_lanes=[*self._lanes.paused_here(), *crowded],
+            not_lanes=[*self._lanes.paused_here(), *not_lanes],
         )  # fmt: skip
-        if crowded:
+        if not_lanes:
             mine = {job.id for job in claimed}
             self._kept.extend(job_id for job_id in ids if job_id not in mine)
         return claimed
 
     def _feed(self, *, lost_after_seconds: float | None) -> int:
-        taken = self._runner.take(
-            lambda room: claims.claim_next(
+        def claim(not_lanes: Sequence[str], room: int) -> list[ClaimedJob]:
+            return claims.claim_next(
                 self._database, limit=room, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
                 batch_id=self._batch_id, announced_before_seconds=lost_after_seconds, alone=self._alone,
-                not_lanes=[*self._lanes.paused_here(), *self._gate.crowded_lanes()],
-            ),
-            self._gate.room(self._runner.free),
-        )  # fmt: skip
-        self._gate.note_taken(taken)
-        return taken
+                not_lanes=[*self._lanes.paused_here(), *not_lanes],
+            )  # fmt: skip
+
+        return self._take(lambda room, not_lanes: self._runner.take(partial(claim, not_lanes), room))

@@ -1,7 +1,8 @@
-"""The limiter at work: a whole worker keeps to the lane's quota; Redis lost in the middle slows and overruns nothing."""
+"""The limiter at work: a whole worker keeps to the lane's quota."""
 
 import itertools
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,13 +14,10 @@ from models.store.budgets import BudgetView, list_budgets
 from models.store.submit import NewBatch
 from models.store.usage import UsageBy, UsageFilter, usage, usage_by
 from tests.services.embedded import Bench, eventually
-from tests.services.redis import RedisServer
 from tests.services.simulator import simulator
 from worker.admission import LOOK_AGAIN_SECONDS
 from worker.bootstrap import Worker
-from worker.quota.guarded import GuardedStore, NoStore
-from worker.quota.stores import RedisStore
-from worker.quota.terms import Day, Exchange, Limits, Outcome, Reason, Settled, Want
+from worker.quota.gate import LEAST_AHEAD
 from worker.quota.today import Today
 from worker.submit import Item, accept
 
@@ -33,7 +31,7 @@ def test_a_worker_sends_no_more_requests_than_its_lane_may(bench: Bench) -> None
     times = sorted(datetime.fromisoformat(call["time"]).timestamp() for call in calls)
     steps = [after - before for before, after in itertools.pairwise(times)]
     assert len(times) == 12
-    assert sum(steps) >= 0.9 * 11 * 61 / 240
+    assert sum(steps) >= 0.75 * 11 * 61 / 240  # the first ones connect, and arrive late on a busy machine
 
 
 def test_a_picture_that_can_never_pass_is_refused_at_once_and_says_what_to_do(bench: Bench) -> None:
@@ -63,69 +61,16 @@ def test_jobs_beyond_today_s_requests_wait_until_midnight_in_california_and_spen
     assert all(job.next_attempt_at is not None and job.next_attempt_at <= soon for job in waiting)
 
 
-def _exchange(wants: int = 0, ended: tuple[Settled, ...] = (), **limits: int) -> Exchange:
-    return Exchange(
-        lane="m", family="generate", limits=Limits(**limits), day=Day(name="2026-11-26", seconds_left=3_600.0),
-        lease_seconds=150.0, settled=ended, wants=[Want(id=f"cal_{time.monotonic_ns()}_{n}", input_tokens=1) for n in range(wants)],
-    )  # fmt: skip
+def test_a_limited_lane_leaves_the_others_all_slots(bench: Bench) -> None:
+    pictures = bench.pictures(14)
+    lanes.set_limits(bench.database, "gemini-2.5-pro", {"requests_per_minute": 2})
+    limited = bench.submit(pictures[:2], model="gemini-2.5-pro")
+    with bench.worker():
+        eventually(lambda: sorted(job.state for job in bench.jobs(limited)) == ["running", "succeeded"], "one in line")
+        ids = bench.submit(pictures[2:])
+        together = Counter(job.started_at for job in bench.wait_for(ids, "succeeded"))
 
-
-@pytest.fixture
-def dead_redis(redis: RedisServer, redis_url: str) -> RedisServer:
-    """A Redis that was killed; the next test finds it alive again."""
-    assert redis_url
-    redis.kill()
-    return redis
-
-
-def test_without_redis_a_worker_goes_on_and_begins_low(dead_redis: RedisServer) -> None:
-    store = GuardedStore(RedisStore(dead_redis.database_url(1)), workers=lambda: 8)
-
-    replies = store.exchange(_exchange(10, requests_per_minute=1_600))
-
-    assert [reply.reason for reply in replies] == [None, *[Reason.IN_FLIGHT] * 9]  # it begins low, too
-
-
-def test_the_share_of_all_workers_together_is_half_of_the_quota() -> None:
-    now = 1_000.0
-    stores = [GuardedStore(NoStore(), workers=lambda: 8, clock=lambda: now) for _ in range(8)]
-    booked = 0
-    for step in range(600):
-        now = 1_000.0 + step / 10
-        for store in stores:
-            asked = _exchange(1, requests_per_minute=320)
-            [reply] = store.exchange(asked)
-            if reply.reason is None:
-                booked += 1
-                store.exchange(_exchange(0, (Settled(id=asked.wants[0].id, outcome=Outcome.GOOD),)))
-
-    assert 140 <= booked <= 8 * 2 + 160 * 62 / 61
-
-
-def test_redis_that_comes_back_counts_for_all_again(redis: RedisServer, redis_url: str) -> None:
-    now = 1_000.0
-    store = GuardedStore(RedisStore(redis_url), workers=lambda: 8, clock=lambda: now)
-    store.exchange(_exchange(1))
-    redis.kill()
-    store.exchange(_exchange(1))
-    redis.start()
-    now += 2.0
-
-    replies = store.exchange(_exchange(30))
-
-    assert [reply.reason for reply in replies] == [None] * 20 + [Reason.IN_FLIGHT] * 10
-
-
-def test_a_redis_that_does_not_answer_costs_a_second_and_no_more(redis: RedisServer, redis_url: str) -> None:
-    store = GuardedStore(RedisStore(redis_url), workers=lambda: 1)
-    redis.pause()
-    before = time.monotonic()
-
-    [reply] = store.exchange(_exchange(1))
-
-    assert reply.reason is None
-    assert time.monotonic() - before < 3.0
-    redis.resume()
+    assert max(together.values()) > 2 * LEAST_AHEAD  # taken in one go
 
 
 def test_a_budget_is_nearly_used_up_and_never_overrun_and_the_rest_goes_on_with_a_higher_one(bench: Bench) -> None:

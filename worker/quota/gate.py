@@ -142,8 +142,13 @@ class Gate:
             if line.limited_until > now and len(line.waiting) >= line.ahead(now)
         ]
 
+    def limited_lanes(self) -> list[str]:
+        """Lanes of which few jobs are taken, the crowded ones among them."""
+        now = time.monotonic()
+        return [line.lane for line in self._lines.copy().values() if line.limited_until > now]
+
     def room(self, free: int) -> int:
-        """How many jobs to take of `free` slots: few, while a lane is limited and more of its jobs may come."""
+        """How many jobs of any lane to take of `free` slots: few, while one is limited and more of its jobs may come."""
         now = time.monotonic()
         with self._taking:
             while self._taken and now - self._taken[0][0] > ON_THEIR_WAY_SECONDS:

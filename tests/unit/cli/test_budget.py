@@ -15,8 +15,9 @@ from cli.status import status_lines, status_shape
 from cli.waiting import Ended, Watch, wait_for
 from models.budget import Scope
 from models.database import Database, open_database
+from models.failures import FailureCode
 from models.moves import ClaimedJob, Record, waits
-from models.store import reports
+from models.store import lanes, reports
 from models.store.budgets import set_budget
 from models.store.queries import JobFilter
 from models.store.record import record
@@ -95,6 +96,19 @@ def test_an_owner_without_money_ends_the_waiting_too(database: Database) -> None
     assert waited(database, first).words.startswith(
         "the budget of $0.5000 of owner ada is spent ($0.5000): 4 jobs wait"
     )
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(None, Exit.SOME_FAILED), (600.0, Exit.TIMED_OUT)])
+def test_a_lane_without_money_ends_the_waiting_unless_its_day_ends(
+    database: Database, seconds: float | None, code: Exit
+) -> None:
+    first, others = some_jobs(database)
+    reason = "the budget of $1.00 of lane m is spent ($0.9990): raise it to go on"
+    lanes.pause(database, first.lane, code=FailureCode.BUDGET_EXCEEDED, reason=reason, seconds=seconds)
+    assert waited(database, first).code is Exit.TIMED_OUT  # calls are in flight
+    go_back(database, first, *others)
+    ended = waited(database, first)
+    assert (ended.code, ended.words) == (code, reason if seconds is None else "")
 
 
 def test_status_shows_how_the_budget_stands(database: Database) -> None:
