@@ -1,16 +1,19 @@
 """Every stored table, imported in one place so that `Base.metadata` is whole."""
 
+from models.api_key import ApiKey
 from models.attempt import Answer, Attempt, Call
 from models.base import Base
 from models.batch import Batch, Turn
 from models.budget import Budget, Hold
 from models.job import Job, Result
 from models.lane import Lane
+from models.receipt import Receipt
 from models.spending import Spending
 from models.worker import Worker
 
 __all__ = [
     "Answer",
+    "ApiKey",
     "Attempt",
     "Base",
     "Batch",
@@ -19,6 +22,7 @@ __all__ = [
     "Hold",
     "Job",
     "Lane",
+    "Receipt",
     "Result",
     "Spending",
     "Turn",

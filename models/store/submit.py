@@ -22,6 +22,7 @@ from models.ids import new_id
 from models.job import Job
 from models.state import JobState
 from models.store.budgets import check_limit, put_budget
+from models.store.receipts import Request, close_receipt, open_receipt
 from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 
 ROWS_PER_STATEMENT = 2_000
@@ -77,14 +78,19 @@ _JOBS = RowShape(
 
 
 @again_after_conflict
-def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submission:
+def submit(
+    database: Database, batch: NewBatch, jobs: Sequence[NewJob], *, request: Request | None = None
+) -> Submission:
     """Accept the jobs, all or none. A job whose idempotency key is known is not made again; its id is returned.
 
+    A `request` is done once; its receipt holds `batch_id` and `job_ids`.
     Relies on the unique indexes of (owner, idempotency_key) on batch and job, and on the lock of the batch's row.
-    Raises FailureError(invalid_options) naming `budget_usd`.
+    Raises FailureError(invalid_options) naming `budget_usd`; AnsweredBeforeError, KeyReusedError.
     """
     budget_usd = None if batch.budget_usd is None else check_limit(batch.budget_usd, field="budget_usd")
     with database.write() as connection:
+        if request is not None:
+            open_receipt(connection, database.dialect, request)
         batch_id, next_turn = _open_batch(connection, database.dialect, batch)
         turns = _Turns(connection, batch.owner, batch_id, next_turn)
         ids: list[str] = []
@@ -100,6 +106,8 @@ def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submi
         connection.execute(update(Batch).where(Batch.id == batch_id).values(next_turn=turns.reached))
         if budget_usd is not None:
             put_budget(connection, database.dialect, Scope.BATCH, batch_id, limit_usd=budget_usd, period=Period.TOTAL)
+        if request is not None:
+            close_receipt(connection, request, {"batch_id": batch_id, "job_ids": ids})
     return Submission(batch_id=batch_id, job_ids=tuple(ids), new=frozenset(new))
 
 
