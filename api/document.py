@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from api.bodies import NewBatchBody, NewJobBody
 from api.problems import MEDIA_TYPE
-from api.schemas import NewBatchBody, NewJobBody
 
 METHODS = ("get", "post", "put", "patch", "delete")
 BODY_STATUSES = (

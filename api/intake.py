@@ -15,10 +15,10 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from api.access import Caller
+from api.bodies import NewJobBody
 from api.errors import failure_error, validation_errors
 from api.parts import Parts
 from api.problems import FieldError
-from api.schemas import NewJobBody
 from api.sources import check_source
 from models.failures import FailureError
 from models.store import queries

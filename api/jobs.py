@@ -10,11 +10,12 @@ from starlette.responses import Response
 from api import parameters as given
 from api.access import Caller, Reader, Writer
 from api.answers import json_answer, page_answer, problems, tagged, tagged_answer
+from api.bodies import NewJobBody
 from api.cursors import read_cursor, write_cursor
 from api.parts import Parts, Wired
 from api.problems import ProblemCode, ProblemError
 from api.results import ResultFormat, result_of
-from api.schemas import JobPage, JobShape, NewJobBody
+from api.schemas import JobPage, JobShape
 from api.sources import check_source
 from api.waiting import Watcher, watcher_of
 from models.failures import FailureError

@@ -10,8 +10,8 @@ from fastapi import Depends, Header, Query, Request
 from pydantic import AfterValidator
 
 from api.access import Caller
+from api.bodies import KindName, Name, storable
 from api.problems import FieldError, ProblemCode, ProblemError
-from api.schemas import KindName, Name, storable
 from models.failures import FailureCode
 from models.ids import is_id
 from models.state import JobState

@@ -9,17 +9,10 @@ from starlette.responses import Response
 from api import parameters as given
 from api.access import Admin, Reader
 from api.answers import json_answer, problems
+from api.bodies import PauseBody
 from api.jobs import batch_id_of
 from api.parts import Parts, Wired
-from api.schemas import (
-    ErrorsShape,
-    LaneShape,
-    LanesShape,
-    PauseBody,
-    TotalsShape,
-    UsageDocument,
-    WorkersShape,
-)
+from api.schemas import ErrorsShape, LaneShape, LanesShape, TotalsShape, UsageDocument, WorkersShape
 from models.store import lane_views, lanes, reports
 from models.store.lane_views import LaneFacts
 from models.store.queries import JobFilter

@@ -16,11 +16,12 @@ from starlette.responses import Response, StreamingResponse
 from api import parameters as given
 from api.access import Caller, Writer
 from api.answers import json_answer, problems
+from api.bodies import Name, NewBatchBody
 from api.errors import validation_errors
 from api.intake import GROUP, MOST_REFUSALS, Intake
 from api.parts import Parts, Wired
 from api.problems import FieldError, ProblemCode, ProblemError
-from api.schemas import Name, NewBatchBody, SubmittedBatch
+from api.schemas import SubmittedBatch
 from api.streams import groups_of_lines, whole_body
 from models.store import admin, reports
 from models.store.receipts import AnsweredBeforeError
