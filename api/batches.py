@@ -11,7 +11,7 @@ from api import parameters as given
 from api.access import Caller, Reader, Writer
 from api.answers import json_answer, page_answer, problems, tagged_answer
 from api.cursors import read_cursor, write_cursor
-from api.events import Places, places_of, progress_of
+from api.events import EVENT_SCHEMA, Places, places_of, progress_of
 from api.parts import Parts, Wired
 from api.schemas import BatchPage, BatchReport, Changed
 from api.streams import in_portions
@@ -108,7 +108,7 @@ def cancel_batch(parts: Wired, caller: Writer, batch_id: str) -> Response:
         **problems(404, 422),
         200: {
             "description": "Server-sent events: `progress` with counts by state when they change, `done` at the end",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
         },
         204: {"description": "Nothing more will happen: the client has seen the end"},
     },

@@ -33,6 +33,16 @@ MOST_STREAMS = 20
 """Of one owner at the same time, in each process."""
 HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 
+EVENT_SCHEMA = {
+    "type": "object",
+    "required": ["event", "id", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "done"]},
+        "id": {"type": "string"},
+        "data": {"type": "string", "description": "JSON: total, done, and states with their counts."},
+    },
+}
+
 Counts = Mapping[JobState, int]
 
 

@@ -121,27 +121,34 @@ class Intake:
 
     def sort_out(self, group: Sequence[tuple[int, bytes | Any]]) -> dict[int, NewJob]:
         """The jobs of those items that can be accepted, by their index; the others are refused."""
-        bodies = {index: body for index, raw in group if (body := self._read(index, raw)) is not None}
+        refused: list[tuple[FieldError, str | None]] = []
+        bodies: dict[int, NewJobBody] = {}
+        for index, raw in group:
+            read = self._read(index, raw)
+            if isinstance(read, NewJobBody):
+                bodies[index] = read
+            else:
+                refused.append(read)
         items = [body.item(idempotency_key=self._item_key(index)) for index, body in bodies.items()]
         jobs, problems = sort_out(items, self._parts.settings, self._parts.prices)
         places = list(bodies)
         for position, why in problems.items():
             index = places[position]
-            self.report.refuse(failure_error(why, index), bodies[index].client_ref)
+            refused.append((failure_error(why, index), bodies[index].client_ref))
+        for error, client_ref in sorted(refused, key=lambda each: each[0].index or 0):
+            self.report.refuse(error, client_ref)
         return {places[position]: job for position, job in jobs.items()}
 
-    def _read(self, index: int, raw: bytes | Any) -> NewJobBody | None:
-        """The item, if it is one that the caller may submit."""
+    def _read(self, index: int, raw: bytes | Any) -> NewJobBody | tuple[FieldError, str | None]:
+        """The item, if it is one that the caller may submit; else why not, and its client_ref."""
         try:
             body = NewJobBody.model_validate_json(raw) if isinstance(raw, bytes) else NewJobBody.model_validate(raw)
         except ValidationError as error:
-            self.report.refuse(validation_errors(error, index=index)[0], None)
-            return None
+            return validation_errors(error, index=index)[0], None
         try:
             check_source(self._caller, body.source)
         except FailureError as error:
-            self.report.refuse(failure_error(error.failure, index), body.client_ref)
-            return None
+            return failure_error(error.failure, index), body.client_ref
         return body
 
     def _item_key(self, index: int) -> str | None:

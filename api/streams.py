@@ -20,10 +20,6 @@ async def groups_of_lines(request: Request, *, size: int, max_line_bytes: int, m
     rest, index = b"", 0
     async for chunk in request.stream():
         *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > max_line_bytes:
-            raise ProblemError(
-                ProblemCode.TOO_LARGE, f"line {index + len(lines) + 1} has more than {max_line_bytes:,} bytes"
-            )
         for line in filter(bytes.strip, lines):
             group.append((index, line))
             index += 1
@@ -31,6 +27,8 @@ async def groups_of_lines(request: Request, *, size: int, max_line_bytes: int, m
                 _check_count(index, max_lines)
                 yield group
                 group = []
+        if len(rest) > max_line_bytes:
+            raise ProblemError(ProblemCode.TOO_LARGE, f"item {index} has more than {max_line_bytes:,} bytes")
     if rest.strip():
         group.append((index, rest))
     _check_count(index + bool(rest.strip()), max_lines)
