@@ -22,24 +22,30 @@ from models.store.queries import final_among
 
 def create_app(parts: Parts) -> FastAPI:
     """The API."""
-    app = FastAPI(
-        title=TITLE, version=version("mediascribe"), openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
-    )  # fmt: skip
+    app = routed_app()
     app.state.parts = parts
     app.state.places = Places()
     app.state.watcher = Watcher(lambda ids: final_among(parts.database, ids), is_leaving=parts.leaving.is_set)
     app.state.ready_until = float("-inf")
+    for kind in (HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _answer)
+    app.add_middleware(Bodies, max_bytes=parts.settings.api_max_body_bytes)
+    app.add_middleware(Access, parts=parts)
+    app.add_middleware(Frame)
+    return app
+
+
+def routed_app() -> FastAPI:
+    """The routes and their document, without anything to serve them with."""
+    app = FastAPI(
+        title=TITLE, version=version("mediascribe"), openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
+    )  # fmt: skip
     for routes in (health, jobs, submitting, batches, reports):
         app.include_router(routes.router)
     app.add_route("/openapi.json", _document, include_in_schema=False)
     document = describe(app, app.version)
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's own way to change it
     app.state.parameters = parameters_of(document)
-    for kind in (HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, _answer)
-    app.add_middleware(Bodies, max_bytes=parts.settings.api_max_body_bytes)
-    app.add_middleware(Access, parts=parts)
-    app.add_middleware(Frame)
     return app
 
 
