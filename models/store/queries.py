@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
@@ -148,6 +149,7 @@ def final_among(database: Database, ids: Iterable[str]) -> set[str]:
     return set(wanted) - live
 
 
+@cache  # to put it together takes as long as to run it
 def _view(with_output: bool) -> Select[Any]:  # noqa: FBT001 - private, always named
     if not with_output:
         return select(*_VIEW_COLUMNS, literal(None).label("output"))

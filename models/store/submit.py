@@ -135,15 +135,17 @@ class _Turns:
 
 def _open_batch(connection: Connection, dialect: str, batch: NewBatch) -> tuple[str, int]:
     """The batch's id and next turn; its row is locked, so that two submitters to one batch take turns."""
+    batch_id = new_id("bat")
     values = {
-        "id": new_id("bat"), "owner": batch.owner, "name": batch.name, "idempotency_key": batch.idempotency_key,
+        "id": batch_id, "owner": batch.owner, "name": batch.name, "idempotency_key": batch.idempotency_key,
         "next_turn": 0, "created_at": db_now(),
     }  # fmt: skip
     fresh = insert_into(dialect, Batch).values(**values)
+    if batch.idempotency_key is None:
+        connection.execute(fresh)
+        return batch_id, 0  # nobody else knows it yet
     connection.execute(fresh.on_conflict_do_nothing(index_elements=["owner", "idempotency_key"]))
-    known = Batch.id == values["id"]
-    if batch.idempotency_key is not None:
-        known = (Batch.owner == batch.owner) & (Batch.idempotency_key == batch.idempotency_key)
+    known = (Batch.owner == batch.owner) & (Batch.idempotency_key == batch.idempotency_key)
     row = connection.execute(select(Batch.id, Batch.next_turn).where(known).with_for_update()).one_or_none()
     if row is None:
         raise DatabaseConflictError("the batch was purged at this moment")
