@@ -15,9 +15,11 @@ from api.schemas import ProblemShape
 JSON = "application/json"
 ALWAYS = (401, 403, 429, 500, 503)
 """What any route under /v1 may answer."""
+OPEN = (500, 503)
+"""What any route may answer that needs no key."""
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int, always: tuple[int, ...] = ALWAYS) -> dict[int | str, dict[str, Any]]:
     """What a route may refuse with, for its `responses`."""
     return {
         status: {
@@ -25,7 +27,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "model": ProblemShape,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}},
         }
-        for status in sorted({*ALWAYS, *statuses})
+        for status in sorted({*always, *statuses})
     }
 
 

@@ -122,4 +122,4 @@ async def follow_batch(
 ) -> Response:
     """Follow a batch until it is done. Every event tells all counts, so none is missed by a client that was away."""
     view = await run_in_threadpool(batch_of, parts, caller, batch_id)
-    return await progress_of(parts, view.id, places.take(caller.owner), last_event_id=last_event_id)
+    return await progress_of(parts, view, places, last_event_id=last_event_id)

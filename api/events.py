@@ -10,7 +10,8 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from fastapi import Request
@@ -23,6 +24,7 @@ from models.database import DatabaseNotReadyError, DatabaseUnavailableError
 from models.state import FINAL, JobState
 from models.store import reports
 from models.store.queries import JobFilter
+from models.store.reports import BatchView
 
 LOOK_SECONDS = 0.25
 """Least time between two looks."""
@@ -46,30 +48,28 @@ EVENT_SCHEMA = {
 Counts = Mapping[JobState, int]
 
 
-class Place:
-    """One stream of an owner."""
-
-    def __init__(self, taken: Counter[str], owner: str) -> None:
-        self._taken, self._owner = taken, owner
-        taken[owner] += 1
-
-    def free(self) -> None:
-        """The stream has ended."""
-        self._taken[self._owner] -= 1
-
-
 class Places:
     """Counts the streams that are open. Lives on the server's loop."""
 
     def __init__(self) -> None:
         self._taken: Counter[str] = Counter()
 
-    def take(self, owner: str) -> Place:
-        """Raises ProblemError(rate_limited)."""
+    def check(self, owner: str) -> None:
+        """Raises ProblemError(rate_limited) where the owner has as many as may be."""
         if self._taken[owner] >= MOST_STREAMS:
             words = f"{MOST_STREAMS} streams of events are open already; end one, or ask for the batch now and then"
             raise ProblemError(ProblemCode.RATE_LIMITED, words, headers={"Retry-After": "5"})
-        return Place(self._taken, owner)
+
+    @contextmanager
+    def taken(self, owner: str) -> Iterator[None]:
+        """One more is open as long as the block lasts."""
+        self._taken[owner] += 1
+        try:
+            yield
+        finally:
+            self._taken[owner] -= 1
+            if not self._taken[owner]:
+                del self._taken[owner]
 
 
 async def places_of(request: Request) -> Places:
@@ -78,26 +78,22 @@ async def places_of(request: Request) -> Places:
     return places
 
 
-async def progress_of(parts: Parts, batch_id: str, place: Place, *, last_event_id: str | None) -> Response:
-    """The stream of a batch from where the client has come to."""
-    try:
-        counts = await _counts(parts, batch_id)
-    except BaseException:
-        place.free()
-        raise
+async def progress_of(parts: Parts, batch: BatchView, places: Places, *, last_event_id: str | None) -> Response:
+    """The stream of a batch from where the client has come to. Raises ProblemError(rate_limited)."""
+    counts = await _counts(parts, batch.id)
     known = (last_event_id or "").rpartition("-")[2]
     if is_done(counts) and known == mark(counts):
-        place.free()
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return StreamingResponse(_events(parts, batch_id, place, known), media_type="text/event-stream", headers=HEADERS)
+    places.check(batch.owner)
+    return StreamingResponse(_events(parts, batch, places, known), media_type="text/event-stream", headers=HEADERS)
 
 
-async def _events(parts: Parts, batch_id: str, place: Place, known: str) -> AsyncIterator[str]:
+async def _events(parts: Parts, batch: BatchView, places: Places, known: str) -> AsyncIterator[str]:
     spoke_at = time.monotonic()
-    try:
+    with places.taken(batch.owner):
         while not parts.leaving.is_set():
             began = time.monotonic()
-            counts = await _counts_if_there(parts, batch_id)
+            counts = await _counts_if_there(parts, batch.id)
             if counts is not None and mark(counts) != known:
                 known, spoke_at = mark(counts), began
                 yield event(counts)
@@ -107,8 +103,6 @@ async def _events(parts: Parts, batch_id: str, place: Place, known: str) -> Asyn
                 spoke_at = began
                 yield ": still here\n\n"
             await asyncio.sleep(max(LOOK_SECONDS, COST_OF_LOOKING * (time.monotonic() - began)))
-    finally:
-        place.free()
 
 
 async def _counts(parts: Parts, batch_id: str) -> Counts:

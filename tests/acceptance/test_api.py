@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.acceptance.conftest import ROOT, Shell
+from tests.services.embedded import eventually
 
 PAGE = ROOT / "docs" / "how-to" / "http-api.md"
 LINES = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
@@ -100,6 +103,31 @@ def test_the_api_lets_other_machines_in_only_with_a_key(shell: Shell) -> None:
         code, said = api.leaves()
     assert code == 0
     assert key.rpartition("_")[2] not in said
+
+
+def test_a_stream_that_breaks_off_is_cancelled_unless_it_can_be_sent_again(shell: Shell) -> None:
+    """Two groups are stored when the client goes away."""
+    with serving(shell, "api") as api:
+        break_off(api, "Idempotency-Key: k\r\n", until=4_000)
+        break_off(api, "", until=8_000)
+        eventually(lambda: states(api)["cancelled"] == 4_000, "the second is cancelled")
+        assert states(api)["queued"] == 4_000
+
+
+def break_off(api: Serving, header: str, *, until: int) -> None:
+    """Begin a long stream, and go away when so many jobs are stored in all."""
+    line = b'{"kind": "caption", "source": "/media/a.jpg"}\n'
+    head = f"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n{header}"
+    place = urlsplit(api.url)
+    with socket.create_connection((str(place.hostname), place.port)) as client:
+        client.sendall(f"{head}Content-Length: 1000000000\r\n\r\n".encode() + line * 4_100)
+        eventually(lambda: sum(states(api).values()) == until, f"{until} jobs stored")
+
+
+def states(api: Serving) -> dict[str, int]:
+    """Jobs by state."""
+    counts: dict[str, int] = api.ask("/v1/stats")[1]["states"]
+    return counts
 
 
 def test_what_was_accepted_is_done_after_the_server_was_told_to_leave(shell: Shell) -> None:
