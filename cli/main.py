@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from cli import budgets, config, db, jobs, lanes
+from cli import budgets, config, db, jobs, keys, lanes
 from cli.doctor import doctor
 from cli.errors import errors
 from cli.exits import report
 from cli.purge import purge
 from cli.results import results
 from cli.run import run
+from cli.serve import api, up
 from cli.simulate import simulate
 from cli.status import status
 from cli.submit import submit
@@ -38,6 +39,9 @@ app.command()(errors)
 app.command()(usage)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(lanes.app, name="lanes")
+app.command()(up)
+app.command()(api)
+app.add_typer(keys.app, name="keys")
 app.command()(worker)
 app.command()(workers)
 app.add_typer(db.app, name="db")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 2.0
 LATEST_BATCHES = 5
-MINUTE = 60.0
 
 
 def status(
@@ -51,16 +50,22 @@ def status_shape(database: "Database", settings: "Settings", batch: "BatchView |
     """Everything that is shown, as JSON."""
     from models.store import parcels, reports
     from models.store.queries import JobFilter
-    from worker.shapes import at_gemini_shape, batch_shape, budget_shape, lane_shape, totals_shape, worker_shape
+    from worker.shapes import (
+        at_gemini_shape,
+        batch_shape,
+        budget_shape,
+        lane_shape,
+        pace_shape,
+        totals_shape,
+        worker_shape,
+    )
 
     totals = reports.totals(database, JobFilter(batch_id=batch.id if batch else None))
     workers = reports.list_workers(database, alive_seconds=settings.lease_seconds)
-    left, rate = totals.total - totals.done, totals.finished_last_minute / MINUTE
     return {
         "batch": batch_shape(batch) if batch else None,
         **totals_shape(totals),
-        "rate_per_second": round(rate, 3),
-        "eta_seconds": round(left / rate, 1) if rate and left else None,
+        **pace_shape(totals),
         "workers": [worker_shape(worker) for worker in workers if worker.alive],
         "paused_lanes": [lane_shape(lane) for lane in reports.paused_lanes(database)],
         "at_gemini": at_gemini_shape(parcels.at_gemini(database, batch_id=batch.id if batch else None)),

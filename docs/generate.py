@@ -1,4 +1,4 @@
-"""Writes the reference pages that repeat what the code says: settings, failures, command line, media.
+"""Writes the reference pages that repeat what the code says: settings, failures, command line, media, HTTP API.
 
 `python docs/generate.py` writes them; a test fails when a page differs from what would be written now. What cannot be
 read from the code (what to do about a failure, what Google's own variables mean) stands in the tables of `docs/wording.py`.
@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import typer
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -22,6 +23,8 @@ from typer.cli import get_docs_for_click
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from api.app import routed_app
+from api.problems import RETRYABLE, STATUSES, ProblemCode
 from cli.exits import Exit
 from cli.main import app
 from docs.wording import COMPUTED_DEFAULTS, FAILURES, GOOGLE_VARIABLES, UNITS
@@ -94,6 +97,41 @@ def media_page() -> str:
     )
 
 
+def http_api_page() -> str:
+    """Every route with what it does, takes and answers; the codes of problems."""
+    routes = [
+        (f"`{method.upper()} {path}`", _route_words(operation), _parameters(operation), _answers(operation))
+        for path, operations in routed_app().openapi()["paths"].items()
+        for method, operation in operations.items()
+    ]
+    words = member_words(ProblemCode)
+    codes = [
+        (f"`{code}`", f"{STATUSES[code]:d}", "yes" if code in RETRYABLE else "no", words[code]) for code in ProblemCode
+    ]
+    return _page(
+        "HTTP API",
+        "All of it, with every shape, stands in the document at `/openapi.json`. [Use the HTTP API](../how-to/http-api.md) says how to "
+        "begin.",
+        "## Routes",
+        _table(("Route", "What it does", "Parameters", "Answers"), routes),
+        "## Problems",
+        "`retryable` of a problem itself is the one to go by.",
+        _table(("Code", "Status", "Retryable", "Meaning"), codes),
+    )
+
+
+def _route_words(operation: Mapping[str, Any]) -> str:
+    return str(operation["description"]).partition("\n\n")[0].replace("\n", " ")
+
+
+def _parameters(operation: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{each['name']}`" for each in operation.get("parameters", ()) if each["in"] != "path")
+
+
+def _answers(operation: Mapping[str, Any]) -> str:
+    return ", ".join(operation["responses"])
+
+
 def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:].removesuffix(".") + "."
 
@@ -108,6 +146,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "failures.md": failures_page,
     "cli.md": cli_page,
     "media.md": media_page,
+    "http-api.md": http_api_page,
 }
 
 

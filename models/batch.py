@@ -12,7 +12,11 @@ class Batch(Base):
     """One submission of jobs, or several under one name."""
 
     __tablename__ = "batch"
-    __table_args__ = (UniqueConstraint("owner", "idempotency_key"), Index("ix_batch_under_way", "owner", "next_turn"))
+    __table_args__ = (
+        UniqueConstraint("owner", "idempotency_key"),
+        Index("ix_batch_under_way", "owner", "next_turn"),
+        Index("ix_batch_owner", "owner", "id"),
+    )
 
     id: Mapped[str] = mapped_column(TypedId("bat"), primary_key=True)
     owner: Mapped[str] = mapped_column(String(200))

@@ -67,6 +67,9 @@ class Job(Base):
             "uq_job_idempotency", "owner", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
         ),
         Index("ix_job_batch", "batch_id", "state"),
+        # For lists and streams that begin anywhere: the next page costs as much as the first.
+        Index("ix_job_owner", "owner", "id"),
+        Index("ix_job_of_batch", "batch_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(TypedId("job"), primary_key=True)

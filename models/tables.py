@@ -1,5 +1,6 @@
 """Every stored table, imported in one place so that `Base.metadata` is whole."""
 
+from models.api_key import ApiKey
 from models.attempt import Answer, Attempt, Call
 from models.base import Base
 from models.batch import Batch, Turn
@@ -8,11 +9,13 @@ from models.job import Job, Result
 from models.lane import Lane
 from models.parcel import Parcel, ParcelledCall
 from models.question import Question
+from models.receipt import Receipt
 from models.spending import Spending
 from models.worker import Worker
 
 __all__ = [
     "Answer",
+    "ApiKey",
     "Attempt",
     "Base",
     "Batch",
@@ -24,6 +27,7 @@ __all__ = [
     "Parcel",
     "ParcelledCall",
     "Question",
+    "Receipt",
     "Result",
     "Spending",
     "Turn",

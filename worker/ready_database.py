@@ -10,6 +10,16 @@ from models.database import Database, DatabaseNotReadyError, open_database
 from worker.settings import Settings
 
 
+def check_ready(database: Database) -> None:
+    """Does the database answer, with the tables that this version needs?
+
+    Raises DatabaseUnavailableError, DatabaseNotReadyError.
+    """
+    stored, needed = migrations.stored_revision(database), migrations.newest_revision()
+    if stored != needed:
+        raise DatabaseNotReadyError(f"the database is at revision {stored or 'none'}, this version needs {needed}")
+
+
 def open_ready_database(settings: Settings, *, pool_size: int = 8) -> Database:
     """The database with its tables. A SQLite file is made and brought up to date; another database is only checked.
 

@@ -171,6 +171,13 @@ class Settings(BaseModel):
     scratch_bytes: Annotated[int, Field(ge=200 * _MIB)] = Field(
         1_024 * _MIB, description="Room for prepared clips in the folder for temporary files, per worker process."
     )
+    api_max_body_bytes: Annotated[int, Field(ge=1_024)] = Field(
+        8 * _MIB, description="Largest body that the API reads, and largest line of a stream of items."
+    )
+    api_max_items: Annotated[int, Field(ge=1)] = Field(
+        1_000_000,
+        description="Items that one request to the API may submit, as a stream; as a JSON list 10,000 at most.",
+    )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from models.store.budgets import BudgetView
+from models.store.keys import KeyView
 from models.store.lane_views import LaneFacts
 from models.store.lanes import LIMITS
 from models.store.parcels import AtGemini
@@ -96,6 +97,12 @@ def totals_shape(totals: Totals) -> JsonObject:
     }
 
 
+def pace_shape(totals: Totals) -> JsonObject:
+    """How fast the work goes on, and when it will be done at that pace; null where nothing is left or nothing moves."""
+    left, rate = totals.total - totals.done, totals.finished_last_minute / 60
+    return {"rate_per_second": round(rate, 3), "eta_seconds": round(left / rate, 1) if rate and left else None}
+
+
 def usage_shape(usage: Usage) -> JsonObject:
     """What calls used and cost; `presumed_usd` is what lost workers may have spent beside it."""
     return _fields_of(usage)
@@ -161,6 +168,16 @@ def budget_shape(view: BudgetView) -> JsonObject:
 def batch_shape(view: BatchView) -> JsonObject:
     """One batch."""
     return _fields_of(view)
+
+
+def batch_report_shape(view: BatchView, totals: Totals) -> JsonObject:
+    """One batch, and where it stands."""
+    return {**batch_shape(view), **totals_shape(totals), **pace_shape(totals)}
+
+
+def key_shape(view: KeyView) -> JsonObject:
+    """One API key, without its secret."""
+    return {**_fields_of(view), "scopes": sorted(view.scopes)}
 
 
 def failure_group_shape(group: FailureGroup) -> JsonObject:

@@ -81,24 +81,32 @@ def accept(
 
     Without `prices` they are read from the files that the settings name; whoever accepts often reads them once.
     """
-    _check_batch(batch)
-    known = prices or load_prices(settings.prices_file)
-    problems: dict[int, Failure] = {}
-    jobs: list[NewJob] = []
-    for position, item in enumerate(items):
-        try:
-            job = new_job(item, settings, owner=batch.owner)
-            if not settings.allow_unknown_prices:
-                check_price(job.model, known, tier_of(job.lane))
-            jobs.append(job)
-        except FailureError as error:
-            problems[position] = error.failure
+    check_batch(batch)
+    jobs, problems = sort_out(items, settings, prices or load_prices(settings.prices_file), owner=batch.owner)
     if problems:
         raise RefusedError(problems)
-    return submit(database, batch, jobs)
+    return submit(database, batch, list(jobs.values()))
 
 
-def _check_batch(batch: NewBatch) -> None:
+def sort_out(
+    items: Iterable[Item], settings: Settings, prices: PriceTable, *, owner: str
+) -> tuple[dict[int, NewJob], dict[int, Failure]]:
+    """The jobs of those items that can be accepted, and why the others cannot; both by the item's position."""
+    jobs: dict[int, NewJob] = {}
+    problems: dict[int, Failure] = {}
+    for position, item in enumerate(items):
+        try:
+            job = new_job(item, settings, owner=owner)
+            if not settings.allow_unknown_prices:
+                check_price(job.model, prices, tier_of(job.lane))
+            jobs[position] = job
+        except FailureError as error:
+            problems[position] = error.failure
+    return jobs, problems
+
+
+def check_batch(batch: NewBatch) -> None:
+    """Raises RefusedError naming what of the batch cannot be stored."""
     try:
         for name, text in (("owner", batch.owner), ("name", batch.name or "-"), ("key", batch.idempotency_key or "-")):
             _check_storable(f"the batch's {name}", text)

@@ -10,6 +10,7 @@ from models.database import Database, again_after_conflict
 from models.job import Job, Result
 from models.state import FINAL, MOVES, JobState, Move
 from models.store.queries import JobFilter, matching
+from models.store.receipts import Request, close_receipt, open_receipt, raise_if_answered
 
 SLICE = 1_000
 """Rows a statement when many are changed, so that no lock is held for long."""
@@ -24,10 +25,23 @@ def cancel(database: Database, ids: Sequence[str]) -> list[str]:
     return [job_id for slice_ in _slices(ids) for job_id in _cancel_slice(database, slice_)]
 
 
-@again_after_conflict
+def cancel_batch(database: Database, batch_id: str) -> int:
+    """Stop all jobs of a batch, a slice at a time; how many were still live. Uses ix_job_batch."""
+    live = and_(Job.batch_id == batch_id, Job.state.in_(MOVES[Move.CANCEL].sources), Job.cancel_requested.is_(False))
+    stopped = 0
+    while (slice_ := len(_cancel_some(database, live))) > 0:
+        stopped += slice_
+    return stopped
+
+
 def _cancel_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
+    return _cancel_some(database, Job.id.in_(ids))
+
+
+@again_after_conflict
+def _cancel_some(database: Database, which: ColumnElement[bool]) -> Sequence[str]:
     runs = Job.state == JobState.RUNNING
-    in_order = select(Job.id).where(Job.id.in_(ids)).order_by(Job.id).with_for_update().cte("in_order")
+    in_order = select(Job.id).where(which).order_by(Job.id).limit(SLICE).with_for_update().cte("in_order")
     stopped = (
         update(Job)
         .where(Job.id.in_(select(in_order.c.id)), Job.state.in_(MOVES[Move.CANCEL].sources))
@@ -50,11 +64,19 @@ def _cancel_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
 
 def retry(database: Database, ids: Sequence[str]) -> list[str]:
     """Queue finished jobs that did not succeed, with all their attempts anew; the ids of those that were."""
-    return [job_id for slice_ in _slices(ids) for job_id in _retry_slice(database, slice_)]
+    return [job_id for slice_ in _slices(ids) for job_id in _retry_slice(database, slice_, None)]
+
+
+def retry_once(database: Database, job_id: str, request: Request) -> bool:
+    """Queue one job again as the request asks, which is done once; was it possible?
+
+    Raises AnsweredBeforeError, KeyReusedError.
+    """
+    return bool(_retry_slice(database, [job_id], request))
 
 
 @again_after_conflict
-def _retry_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
+def _retry_slice(database: Database, ids: Sequence[str], request: Request | None) -> Sequence[str]:
     again = (
         update(Job)
         .where(Job.id.in_(ids), Job.state.in_(MOVES[Move.RETRY].sources))
@@ -68,6 +90,11 @@ def _retry_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
     with database.write() as connection:
         queued = connection.execute(again).scalars().all()
         connection.execute(delete(Result).where(Result.job_id.in_(queued)))
+        if request is not None and not queued:
+            raise_if_answered(connection, request)
+        elif request is not None:
+            open_receipt(connection, database.dialect, request)
+            close_receipt(connection, request, {"job_ids": list(queued)})
         return queued
 
 

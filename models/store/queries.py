@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
 
 from models.database import Database
 from models.job import Job, Result
-from models.state import JobState
+from models.state import LIVE, JobState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +101,10 @@ def matching(wanted: JobFilter) -> list[ColumnElement[bool]]:
 def list_jobs(
     database: Database, wanted: JobFilter, *, limit: int, before: str | None = None, with_output: bool = False
 ) -> list[JobView]:
-    """Up to `limit` matching jobs, newest first; `before` is the last id of the page before. Uses the primary key."""
+    """Up to `limit` matching jobs, newest first; `before` is the last id of the page before.
+
+    Uses ix_job_of_batch or ix_job_owner where a batch or an owner is given, else the primary key.
+    """
     query = _view(with_output).where(*matching(wanted)).order_by(Job.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Job.id < before)
@@ -134,6 +138,18 @@ def get_jobs(database: Database, ids: Iterable[str]) -> dict[str, JobView]:
     return found
 
 
+def final_among(database: Database, ids: Iterable[str]) -> set[str]:
+    """Those of these jobs that are done, or gone. Uses the primary key."""
+    wanted = list(ids)
+    live: set[str] = set()
+    with database.read() as connection:
+        for start in range(0, len(wanted), 500):
+            query = select(Job.id).where(Job.id.in_(wanted[start : start + 500]), Job.state.in_(LIVE))
+            live |= set(connection.execute(query).scalars())
+    return set(wanted) - live
+
+
+@cache  # to put it together takes as long as to run it
 def _view(with_output: bool) -> Select[Any]:  # noqa: FBT001 - private, always named
     if not with_output:
         return select(*_VIEW_COLUMNS, literal(None).label("output"))

@@ -238,12 +238,16 @@ def paused_lanes(database: Database) -> list[LaneView]:
     return [LaneView(**row._mapping) for row in rows]  # noqa: SLF001
 
 
-def find_batch(database: Database, wanted: str) -> BatchView | None:
-    """A batch by its id, or the latest one of that name."""
-    columns = (Batch.id, Batch.owner, Batch.name, Batch.created_at)
-    which = Batch.id == wanted if wanted.startswith("bat_") else Batch.name == wanted
+_BATCH = (Batch.id, Batch.owner, Batch.name, Batch.created_at)
+
+
+def find_batch(database: Database, wanted: str, *, owner: str | None = None) -> BatchView | None:
+    """A batch by its id, or the latest one of that name; of that owner, where one is given."""
+    which = [Batch.id == wanted if wanted.startswith("bat_") else Batch.name == wanted]
+    if owner is not None:
+        which.append(Batch.owner == owner)
     with database.read() as connection:
-        row = connection.execute(select(*columns).where(which).order_by(Batch.id.desc()).limit(1)).first()
+        row = connection.execute(select(*_BATCH).where(*which).order_by(Batch.id.desc()).limit(1)).first()
     return None if row is None else BatchView(**row._mapping)  # noqa: SLF001
 
 
@@ -255,9 +259,15 @@ def unfinished_key(database: Database, prefix: str) -> str | None:
         return connection.execute(keys.order_by(Batch.id.desc()).limit(1)).scalar_one_or_none()
 
 
-def list_batches(database: Database, *, limit: int) -> list[BatchView]:
-    """The latest batches, newest first."""
-    columns = (Batch.id, Batch.owner, Batch.name, Batch.created_at)
+def list_batches(
+    database: Database, *, limit: int, owner: str | None = None, before: str | None = None
+) -> list[BatchView]:
+    """The latest batches, newest first; `before` is the last id of the page before. Uses ix_batch_owner or the primary key."""
+    query = select(*_BATCH).order_by(Batch.id.desc()).limit(limit)
+    if owner is not None:
+        query = query.where(Batch.owner == owner)
+    if before is not None:
+        query = query.where(Batch.id < before)
     with database.read() as connection:
-        rows = connection.execute(select(*columns).order_by(Batch.id.desc()).limit(limit)).all()
+        rows = connection.execute(query).all()
     return [BatchView(**row._mapping) for row in rows]  # noqa: SLF001

@@ -22,6 +22,7 @@ from models.ids import new_id
 from models.job import Job
 from models.state import JobState
 from models.store.budgets import check_limit, put_budget
+from models.store.receipts import Request, close_receipt, open_receipt
 from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 
 ROWS_PER_STATEMENT = 2_000
@@ -77,14 +78,19 @@ _JOBS = RowShape(
 
 
 @again_after_conflict
-def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submission:
+def submit(
+    database: Database, batch: NewBatch, jobs: Sequence[NewJob], *, request: Request | None = None
+) -> Submission:
     """Accept the jobs, all or none. A job whose idempotency key is known is not made again; its id is returned.
 
+    A `request` is done once; its receipt holds `batch_id` and `job_ids`.
     Relies on the unique indexes of (owner, idempotency_key) on batch and job, and on the lock of the batch's row.
-    Raises FailureError(invalid_options) naming `budget_usd`.
+    Raises FailureError(invalid_options) naming `budget_usd`; AnsweredBeforeError, KeyReusedError.
     """
     budget_usd = None if batch.budget_usd is None else check_limit(batch.budget_usd, field="budget_usd")
     with database.write() as connection:
+        if request is not None:
+            open_receipt(connection, database.dialect, request)
         batch_id, next_turn = _open_batch(connection, database.dialect, batch)
         turns = _Turns(connection, batch.owner, batch_id, next_turn)
         ids: list[str] = []
@@ -100,6 +106,8 @@ def submit(database: Database, batch: NewBatch, jobs: Sequence[NewJob]) -> Submi
         connection.execute(update(Batch).where(Batch.id == batch_id).values(next_turn=turns.reached))
         if budget_usd is not None:
             put_budget(connection, database.dialect, Scope.BATCH, batch_id, limit_usd=budget_usd, period=Period.TOTAL)
+        if request is not None:
+            close_receipt(connection, request, {"batch_id": batch_id, "job_ids": ids})
     return Submission(batch_id=batch_id, job_ids=tuple(ids), new=frozenset(new))
 
 
@@ -127,15 +135,17 @@ class _Turns:
 
 def _open_batch(connection: Connection, dialect: str, batch: NewBatch) -> tuple[str, int]:
     """The batch's id and next turn; its row is locked, so that two submitters to one batch take turns."""
+    batch_id = new_id("bat")
     values = {
-        "id": new_id("bat"), "owner": batch.owner, "name": batch.name, "idempotency_key": batch.idempotency_key,
+        "id": batch_id, "owner": batch.owner, "name": batch.name, "idempotency_key": batch.idempotency_key,
         "next_turn": 0, "created_at": db_now(),
     }  # fmt: skip
     fresh = insert_into(dialect, Batch).values(**values)
+    if batch.idempotency_key is None:
+        connection.execute(fresh)
+        return batch_id, 0  # nobody else knows it yet
     connection.execute(fresh.on_conflict_do_nothing(index_elements=["owner", "idempotency_key"]))
-    known = Batch.id == values["id"]
-    if batch.idempotency_key is not None:
-        known = (Batch.owner == batch.owner) & (Batch.idempotency_key == batch.idempotency_key)
+    known = (Batch.owner == batch.owner) & (Batch.idempotency_key == batch.idempotency_key)
     row = connection.execute(select(Batch.id, Batch.next_turn).where(known).with_for_update()).one_or_none()
     if row is None:
         raise DatabaseConflictError("the batch was purged at this moment")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 
-TAKEN_WHERE_FOUND = {"psutil"}
+TAKEN_WHERE_FOUND = {"psutil", "pyyaml"}
 """What a library imports if it is there, and does without if not."""
 
 IMPORTS = """
 import json, sys
 import worker.broker, worker.isolated, worker.doctor, cli.main, cli.run, cli.submit, simulator.run, simulator.server
 import kombu.transport.redis, kombu.transport.pyamqp, celery.backends.redis, celery.concurrency.thread
-import celery.bin.worker, celery.apps.worker, google.genai, psycopg, media.pixels, media.decode, pysubs2
+import api.server, cli.serve, celery.bin.worker, celery.apps.worker, google.genai, psycopg, media.pixels, media.decode, pysubs2
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
