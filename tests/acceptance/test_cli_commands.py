@@ -240,6 +240,7 @@ def test_the_simulator_command_serves_until_it_is_told_to_leave(shell: Shell) ->
     assert ended(process, signal.SIGTERM).code == 0
 
 
+@pytest.mark.long
 def test_a_server_worker_does_what_a_run_submits(shell: Shell, postgres_url: str, redis_url: str) -> None:
     server = {"MEDIASCRIBE_DATABASE_URL": postgres_url, "MEDIASCRIBE_BROKER_URL": redis_url}
     assert shell("db", "upgrade", **server).code == 0

@@ -64,6 +64,7 @@ def test_a_second_run_pays_nothing_and_says_so(shell: Shell) -> None:
     assert len(shell.gemini.ledger()) == before
 
 
+@pytest.mark.long
 def test_a_changed_file_is_done_anew_and_force_does_all_anew(shell: Shell) -> None:
     photos = shell.pictures(3)
     shell("run", photos)
@@ -168,6 +169,7 @@ def test_sigterm_is_taken_as_ctrl_c(shell: Shell) -> None:
     assert ended(process, signal.SIGTERM).code == 130
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_without_paying_twice_for_what_was_stored(shell: Shell) -> None:
     photos = shell.pictures(4)
     shell.gemini.set_faults([{"match": {"nth": [3, 4]}, "fault": {"kind": "hang"}}])

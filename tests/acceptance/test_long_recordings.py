@@ -24,7 +24,7 @@ MINUTE = 60.0
     ("minutes", "pauses", "clip_seconds"),
     [
         (4, True, 60),
-        (4, False, 60),
+        pytest.param(4, False, 60, marks=pytest.mark.long),
         pytest.param(180, True, 600, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
         pytest.param(60, False, 600, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],

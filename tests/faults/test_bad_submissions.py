@@ -48,14 +48,13 @@ def with_bad(good: Sequence[Path], bad: Mapping[int, str]) -> list[str]:
 def test_three_bad_addresses_among_ten_thousand_are_each_named_with_item_and_field_and_nothing_is_stored(
     tmp_path: Path, gemini: Simulator, pictures: Sequence[Path]
 ) -> None:
-    bad = {17: "https://example.org/a.jpg", 5_000: "ftp://example.org/b.jpg", ITEMS: "s3://bucket/c.jpg"}
+    bad = {17: "https://169.254.169.254/a.jpg", 5_000: "ftp://example.org/b.jpg", ITEMS: "gopher://host/c.jpg"}
     ran = submits(tmp_path, gemini, with_bad(pictures, bad))
     assert ran.returncode == USAGE
     assert ran.stdout == ""
     assert "Traceback" not in ran.stderr
     for number, address in bad.items():
-        scheme = address.partition("//")[0] + "//"
-        assert ran.stderr.count(f"item {number}: source begins with {scheme}") == 1, ran.stderr
+        assert ran.stderr.count(f"item {number}: source {address} ") == 1, ran.stderr
     assert ran.stderr.count("item ") == len(bad), ran.stderr
     assert stored(tmp_path, gemini) == 0
 
@@ -126,7 +125,7 @@ def test_a_producer_is_told_which_field_of_its_message_cannot_be_and_nothing_is_
             "max_tags": {"source": picture, "options": {"max_tags": "many"}},
             "colour": {"source": picture, "options": {"colour": "red"}},
             "options": {"source": picture, "options": [1]},
-            "source": {"source": "https://example.org/a.jpg"},
+            "source": {"source": "ftp://example.org/a.jpg"},
             "priority": {"source": picture, "priority": 101},
             "speed": {"source": picture, "speed": 3},
         }

@@ -72,6 +72,7 @@ def stored(cluster: Cluster, table: str, *, wait_for: int = 0) -> int:
     return int(query(cluster.database_url, count)[0]["n"])
 
 
+@pytest.mark.long
 @both_outcomes
 def test_f19_a_claim_whose_answer_got_lost_lapses_and_costs_no_attempt(
     beyond: Cluster, way: Proxy, outcome: Outcome

@@ -50,6 +50,7 @@ def test_a_recording_that_changes_between_two_portions_is_begun_anew(bench: Benc
     assert reports.attempts_of(bench.database, job_id)[0].code == FailureCode.SOURCE_CHANGED
 
 
+@pytest.mark.long
 def test_what_of_a_recording_cannot_be_prepared_is_missing_from_the_end_of_the_last_clip_on(bench: Bench) -> None:
     """Only when it was decoded it shows that it is too long; by then the clips before were asked about."""
     speech = record_random(
@@ -69,6 +70,7 @@ def test_what_of_a_recording_cannot_be_prepared_is_missing_from_the_end_of_the_l
     assert missing["end"] == pytest.approx(100.0, abs=1.5)
 
 
+@pytest.mark.long
 def test_many_short_recordings_are_asked_about_at_once_though_each_may_take_a_portion_of_the_disk(bench: Bench) -> None:
     paths = [record_random(bench.folder / f"{number}.flac", 2.0, seed=number).path for number in range(8)]
     ids = bench.submit(paths, "transcribe")

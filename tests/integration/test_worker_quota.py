@@ -177,10 +177,11 @@ def test_a_lane_that_is_stopped_leaves_another_at_full_speed_and_holds_no_slot(b
 
 
 def test_a_lane_that_a_person_pauses_begins_no_further_call_and_goes_on_when_resumed(bench: Bench) -> None:
-    ids = bench.submit(bench.pictures(3))
+    photos = bench.pictures(3)
+    ids = bench.submit(photos)
     with bench.worker() as worker:
         lanes.pause_by_hand(bench.database, "gemini-3.8-flash", reason="paused by hand", seconds=None)
-        more = bench.submit(bench.pictures(3), reuse=False)
+        more = bench.submit(photos, reuse=False)
         eventually(lambda: worker.runner.wait_until_idle(timeout_seconds=0), "nothing in hand")
         assert {job.state for job in bench.jobs(more)} == {"queued"}
         assert lanes.resume(bench.database, "gemini-3.8-flash")
