@@ -28,6 +28,7 @@ LEAST_USED, MOST_REFUSED = 0.97, 0.005
 BUDGET_USD, LEAST_SPENT = Decimal(1), Decimal("0.97")
 JOBS_BEYOND = 2_500
 LIMIT_SECONDS = 300.0
+SLOWEST_SECONDS = 3.0
 
 Call = Mapping[str, Any]
 
@@ -58,7 +59,8 @@ def quota_used(workers: int, minutes: float) -> dict[str, float]:
         running.side.submit("small", many, model=SMALL, reuse=False, options={"detail": "low"})
         running.side.submit("large", many, model=LARGE, reuse=False, options={"detail": "high"})
         first = _wait_for_first_call(running)
-        time.sleep(minutes * 60 - (datetime.now(first.tzinfo) - first).total_seconds())
+        # A call stands in the ledger when it has ended.
+        time.sleep(minutes * 60 + SLOWEST_SECONDS - (datetime.now(first.tzinfo) - first).total_seconds())
         calls = running.gemini.ledger()
     begin, end = first + timedelta(seconds=WARM_UP_SECONDS), first + timedelta(minutes=minutes)
     counted = [call for call in calls if begin <= datetime.fromisoformat(call["time"]) < end]
