@@ -250,16 +250,22 @@ class Runner:
     def _step_aside(self, running: _Running) -> None:
         """Another job may have its slot. There is no limit to those aside but the room on disk for what they wait for."""
         running.is_aside = True
-        self._release(0, aside=-1)
+        with self._room:
+            self._aside += 1
+        self._tell_of_room()
 
     def _release(self, count: int, *, aside: int = 0) -> None:
-        """So many jobs are not in hand any more, `aside` of them without a slot; a negative number of them stepped aside."""
-        if not (count or aside):
+        """So many jobs are not in hand any more, `aside` of them held no slot."""
+        if count <= 0:
             return
         with self._room:
             self._taken -= count
             self._aside -= aside
             self._room.notify_all()
+        self._tell_of_room()
+
+    def _tell_of_room(self) -> None:
+        with self._room:
             worth_telling = self._taken - self._aside <= self.slots * 3 // 4
         if worth_telling:
             self._when_room()

@@ -72,9 +72,8 @@ class OpenCall:
 def store_parcel(database: Database, parcel: NewParcel, calls: Sequence[PackedCall]) -> set[str]:
     """Store a parcel and those of its calls whose jobs are still its worker's, and wanted; the ids of these.
 
-    From then on they are waited for and not asked again. Where none is left, the parcel is not stored either. What was held for
-    the others is free again. Uses the primary key
-    of job. Twice is as good as once.
+    From then on they are waited for and not asked again. Where none is left, the parcel is not stored either. What was held
+    for the others is free again. Uses the primary key of job. Twice is as good as once.
     """
     rows = [{name: getattr(call, name) for name in PackedCall.__slots__} for call in calls]
     with database.write() as connection:

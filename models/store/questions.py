@@ -2,8 +2,8 @@
 
 A job that has read its media item takes the question, looks for a stored result in the same go, and else asks; one that
 finds the question taken waits, and is queued again in the transaction in which the other ends. A question is held while
-its job runs under the claim that took it, and while it waits for a batch at Gemini, which may take a day. Who holds it need not clear up: what a lost worker held is free as soon as its
-job was taken back.
+its job runs under the claim that took it, and while it is in a batch at Gemini, which may take a day. Who holds it need not
+clear up: what a lost worker held is free as soon as its job was taken back.
 
 Every transaction locks questions in the order of their key, after the jobs that it moves; twins that another
 transaction has locked are left to that one.
@@ -39,10 +39,10 @@ from sqlalchemy.orm import aliased
 
 from models.base import TypedId
 from models.database import Database
-from models.failures import FailureCode
 from models.job import Job
+from models.parcel import ParcelledCall, ParcelledState
 from models.question import Question
-from models.state import JobState
+from models.state import FINAL, JobState
 from models.store.answers import Key, StoredResult, answered_by, results_of
 from models.store.rows import INTEGER, TEXT, RowShape, insert_into
 
@@ -69,7 +69,6 @@ class _ROW:
     claim: ColumnElement[int] = literal_column("question.claim", Integer())
 
 
-_LIVE = [JobState.QUEUED, JobState.WAITING, JobState.RUNNING]
 _KEY = (Question.owner, Question.question_hash)
 _ASKED = RowShape(
     name="asked", types={"owner": TEXT, "question_hash": TEXT, "job_id": TypedId("job"), "claim": INTEGER}
@@ -186,15 +185,21 @@ def _row(one: Asking) -> dict[str, Any]:
 
 
 def _is_held() -> ColumnElement[bool]:
-    """Does its job run under the claim that took it, or wait for a batch at Gemini?
+    """Does its job run under the claim that took it, or wait for a batch? A claim that this statement cannot see yet counts."""
+    holder = aliased(Job)
+    runs = or_(holder.claim < _ROW.claim, and_(holder.claim == _ROW.claim, holder.state == JobState.RUNNING))
+    return or_(exists(select(holder.id).where(holder.id == _ROW.job_id, runs)), _is_in_batch())
 
-    A claim that this statement cannot see yet counts. Whose batch is over is queued, and runs, under the next claim, before it
-    uses the answer.
+
+def _is_in_batch() -> ColumnElement[bool]:
+    """Is the question in a batch at Gemini, or its answer there for its job? Uses ix_parcelled_call_job.
+
+    It is paid for, whatever became of the attempt that sent it: the worker may have left meanwhile.
     """
     holder = aliased(Job)
-    is_pending = and_(holder.error_code == FailureCode.GEMINI_PENDING, holder.state.in_(_LIVE))
-    runs = and_(holder.claim == _ROW.claim, holder.state == JobState.RUNNING)
-    return exists(select(holder.id).where(holder.id == _ROW.job_id, or_(holder.claim < _ROW.claim, runs, is_pending)))
+    states = [ParcelledState.UNDER_WAY, ParcelledState.ANSWERED]
+    sent = exists().where(ParcelledCall.job_id == holder.id, ParcelledCall.state.in_(states))
+    return exists(select(holder.id).where(holder.id == _ROW.job_id, holder.state.not_in(sorted(FINAL)), sent))
 
 
 def _is_about(rows: FromClause) -> ColumnElement[bool]:
@@ -240,7 +245,7 @@ def _delete(dialect: str) -> Executable:
     twin = exists(select(Job.id).where(*_waits_for(_ROW.owner, _ROW.question_hash)))
     return (
         delete(Question)
-        .where(tuple_(*_KEY).in_(select(in_order.c.owner, in_order.c.question_hash)))
+        .where(tuple_(*_KEY).in_(select(in_order.c.owner, in_order.c.question_hash)), ~_is_in_batch())
         .returning(*_KEY, or_(Question.is_awaited, twin).label("has_twins"))
     )
 

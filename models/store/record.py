@@ -9,9 +9,8 @@ from sqlalchemy import Connection, Executable, case, func, insert, select, true,
 from models.attempt import Answer, Attempt
 from models.base import TypedId, db_after, db_now
 from models.database import Database
-from models.failures import FailureCode
 from models.job import Job, Result
-from models.moves import Ending, Record
+from models.moves import Record
 from models.state import FINAL, JobState, Move
 from models.store.calls import USAGE, Owned, added, count_usage, insert_calls, usage_of
 from models.store.holds import end_holds
@@ -88,7 +87,7 @@ def _end_attempts(connection: Connection, dialect: str, records: list[Record], n
 
 
 def _ended(records: Sequence[Record], states: Mapping[Owned, str]) -> list[Ended]:
-    """Of the attempts that ended, those that had come to know their question, and no longer ask it: not by a batch either."""
+    """Of the attempts that ended, those that had come to know their question."""
     return [
         Ended(
             asking=Asking(owner=r.job.owner, question_hash=r.ending.question_hash, job_id=r.job.id, claim=r.job.claim),
@@ -96,12 +95,8 @@ def _ended(records: Sequence[Record], states: Mapping[Owned, str]) -> list[Ended
             is_twin=r.ending.is_twin,
         )
         for r in records
-        if r.ending and r.ending.question_hash and _claim_of(r) in states and not _is_pending(r.ending)
+        if r.ending and r.ending.question_hash and _claim_of(r) in states
     ]
-
-
-def _is_pending(ending: Ending) -> bool:
-    return ending.failure is not None and ending.failure.code is FailureCode.GEMINI_PENDING
 
 
 def _ending_row(r: Record, new_calls: set[str]) -> dict[str, Any]:

@@ -36,8 +36,7 @@ Result = TypeVar("Result")
 def send(pack: Pack, post: Post) -> None:
     """Send a pack and tell each of its jobs what it waits for; raises nothing."""
     try:
-        wanted = [line for line in pack.lines if not line.ticket.cancelled()]
-        _tell(pack.lines, _send(pack, wanted, post))
+        _tell(pack.lines, _send(pack, post))
     except Exception as error:
         log.exception("a parcel could not be sent")
         with contextlib.suppress(DatabaseUnavailableError):
@@ -55,9 +54,15 @@ def give_up(pack: Pack, post: Post) -> None:
         release(post.database, [line.call.id for line in pack.lines])
 
 
-def _send(pack: Pack, wanted: Sequence[SpooledLine], post: Post) -> Failure:
+def _send(pack: Pack, post: Post) -> Failure:
     """What the jobs of the pack wait for now."""
-    unwanted = [line.call.id for line in pack.lines if line not in wanted]
+    wanted: list[SpooledLine] = []
+    unwanted: list[str] = []
+    for line in pack.lines:  # one look at each: a ticket may be cancelled at any moment
+        if line.ticket.cancelled():
+            unwanted.append(line.call.id)
+        else:
+            wanted.append(line)
     if unwanted:
         _patiently(lambda: release(post.database, unwanted), post)
     if not wanted:
