@@ -6,7 +6,7 @@ import threading
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -17,22 +17,9 @@ from media.outbound.patience import Patience
 from media.outbound.rules import read_rules
 from media.sources import Wanted
 from models.failures import FailureCode, FailureError, Nature
-from tests.integration.lies import LIES, MAX_BYTES, PICTURE, PICTURE_BOMB, SIGNED
-from tests.integration.reading import failed, opened, sources
-from tests.services.web import Asked, Web, answer, web
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Web]:
-    with web() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Web) -> Web:
-    running.scripts.clear()
-    running.asked.clear()
-    return running
+from tests.integration.sources.lies import LIES, MAX_BYTES, PICTURE, PICTURE_BOMB, SIGNED
+from tests.integration.sources.reading import failed, opened, sources
+from tests.services.web import Asked, Web, answer
 
 
 def test_a_picture_is_copied_hashed_and_looked_at(server: Web, tmp_path: Path) -> None:

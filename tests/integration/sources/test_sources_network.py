@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,10 @@ from media.places import read_bucket_rules
 from media.sources import SourceLimits, Sources
 from media.stores import ObjectStores
 from models.failures import FailureCode
-from tests.integration.lies import MAX_BYTES, PICTURE
-from tests.integration.reading import failed, opened, sources
+from tests.integration.sources.lies import MAX_BYTES, PICTURE
+from tests.integration.sources.reading import failed, opened, sources
 from tests.services.process import LOOPBACK
-from tests.services.web import Web, answer, web
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Web]:
-    with web() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Web) -> Web:
-    running.scripts.clear()
-    running.asked.clear()
-    return running
+from tests.services.web import Web, answer
 
 
 def test_credentials_of_a_url_are_sent_to_its_host_and_to_no_other(server: Web, tmp_path: Path) -> None:

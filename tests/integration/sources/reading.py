@@ -13,7 +13,7 @@ from media.source import LocalFile
 from media.sources import SourceLimits, Sources, Wanted
 from media.stores import ObjectStores
 from models.failures import Failure, FailureError
-from tests.integration.lies import MAX_BYTES
+from tests.integration.sources.lies import MAX_BYTES
 from tests.services.process import LOOPBACK
 from tests.services.web import Web
 
