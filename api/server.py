@@ -1,7 +1,7 @@
 """Serving the API by uvicorn until somebody asks it to leave.
 
-uvicorn would raise the signal anew when it is done, which would end the process before an embedded worker has given back its jobs; so
-the signals are taken here. A second one ends the patience.
+uvicorn would raise the signal anew when it is done, which would end the process before an embedded worker has given back its
+jobs; so the signals are taken here. A second one ends the patience.
 """
 
 import asyncio

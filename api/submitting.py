@@ -65,9 +65,10 @@ async def submit_batch(
 ) -> Response:
     """Submit many jobs. Each item is accepted or refused by itself, and what is accepted is stored when the answer comes.
 
-    `application/json` takes up to 10,000 items and makes all of the batch or nothing of it. `application/x-ndjson` takes an item a line, up to
-    a million; with `Accept: application/x-ndjson` the answer has a line for each item and a summary at its end. A stream that breaks off is
-    cancelled; with an Idempotency-Key what was accepted stays, and the same stream sent again makes what is missing.
+    `application/json` takes up to 10,000 items and makes all of the batch or nothing of it. `application/x-ndjson` takes an
+    item a line, up to a million; with `Accept: application/x-ndjson` the answer has a line for each item and a summary at its
+    end. A stream that breaks off is cancelled; with an Idempotency-Key what was accepted stays, and the same stream sent
+    again makes what is missing.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.headers.get("content-encoding", "identity") != "identity" or kind not in _READERS:

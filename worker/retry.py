@@ -41,9 +41,9 @@ class Outcome:
 def decide(outcome: Outcome, job: ClaimedJob, policy: RetryPolicy, *, jitter: float) -> Ending:
     """The one move that ends the attempt.
 
-    `jitter` is a random number from [0, 1). In this order: one whose twin is asking waits for it; an interrupted job goes back; one that has to wait for quota
-    waits; one that may yet succeed is tried again while it has attempts; then what there is, is stored; else it
-    failed. Waiting for quota costs no attempt, unless a clip was asked and failed.
+    `jitter` is a random number from [0, 1). In this order: one whose twin is asking waits for it; an interrupted job goes
+    back; one that has to wait for quota waits; one that may yet succeed is tried again while it has attempts; then what
+    there is, is stored; else it failed. Waiting for quota costs no attempt, unless a clip was asked and failed.
     """
     worst = _worst(outcome.failures)
     if worst is None:
