@@ -121,7 +121,8 @@ def test_f17_a_sweeper_that_stops_in_its_transaction_holds_up_no_other_job(serve
         later = server.submit(60)
         # What the stuck one had been told of is taken over after five seconds; on a busy machine that takes its time.
         server.wait(lambda: server.states(later) == {"succeeded": 60}, lambda: f"{server.states(later)}", seconds=40)
-        assert len(query(server.database_url, _STUCK)) == 1, "one is stuck, and the other waits for nothing"
+        # The stuck one may have been given up by now, and swept anew; that no other waits behind it is the point.
+        assert len(query(server.database_url, _STUCK)) <= 1, "one is stuck, and the other waits for nothing"
     server.wait_until_all_done()
     each_loss_counts_once(server, victim)
     assert server.audit().states == {"succeeded": 120}
