@@ -52,8 +52,9 @@ def canary(tmp_path: Path) -> Iterator[Path]:
     watcher.start()
     yield path
     was_opened = opened.is_set()
-    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))  # lets the watcher end
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # open until the watcher, who may not wait yet, has ended
     watcher.join()
+    os.close(reader)
     assert not was_opened
 
 
