@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from tests.services.api import Site, item, site
-from tests.services.embedded import migrated
+from tests.services.databases import migrated
 
 load_all_checks()
 NAMES = (
