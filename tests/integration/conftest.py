@@ -20,9 +20,12 @@ def shared_gemini() -> Iterator[Simulator]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
-    """A migrated database of the test's own, media to submit, and workers to start."""
+    """A migrated database of the test's own, media to submit, and workers to start.
+
+    In `make test` it is PostgreSQL: the store's contract and the tests of `mediascribe run` are where SQLite is tried.
+    """
     url: str = (
         f"sqlite:///{tmp_path}/jobs.db"
         if request.param == "sqlite"
