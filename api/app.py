@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from api import batches, health, jobs, new_job, reports, submitting
+from api import batches, bulk_actions, health, jobs, new_job, reports, submitting
 from api.access import Access
 from api.document import TITLE, describe, methods_at, parameters_of
 from api.errors import problem_of
@@ -42,7 +42,7 @@ def routed_app() -> FastAPI:
     app = FastAPI(
         title=TITLE, version=version("mediascribe"), openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
-    for routes in (health, new_job, jobs, submitting, batches, reports):
+    for routes in (health, new_job, jobs, submitting, batches, bulk_actions, reports):
         app.include_router(routes.router)
     app.add_route("/openapi.json", _document, include_in_schema=False)
     document = describe(app, app.version)

@@ -5,6 +5,7 @@ from models.attempt import Answer, Attempt, Call
 from models.base import Base
 from models.batch import Batch, Turn
 from models.budget import Budget, Hold
+from models.bulk_action import BulkAction
 from models.job import Job, Result
 from models.lane import Lane
 from models.parcel import Parcel, ParcelledCall
@@ -21,6 +22,7 @@ __all__ = [
     "Base",
     "Batch",
     "Budget",
+    "BulkAction",
     "Call",
     "Hold",
     "Job",

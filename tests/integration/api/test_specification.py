@@ -43,7 +43,11 @@ def test_every_answer_is_declared(crowded: Site, examples: int) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", crowded.app)
     job, done = crowded.submit(0), crowded.submit(1)
     crowded.client.post(f"/v1/jobs/{done['id']}/cancel")  # or its events would have no end
-    known = {"job_id": job["id"], "batch_id": done["batch_id"], "lane": job["model"]}
+    wanted = {"action": "cancel", "ids": [job["id"]]}
+    bulk = crowded.client.post("/v1/bulk-actions", json=wanted).json()
+    known = {
+        "job_id": job["id"], "batch_id": done["batch_id"], "lane": job["model"], "bulk_action_id": bulk["id"],
+    }  # fmt: skip
     key = crowded.key()
     checks = CHECKS.get_by_names(NAMES)
     asked: set[str] = set()
