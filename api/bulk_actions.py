@@ -9,11 +9,11 @@ from api import parameters as given
 from api.access import Caller, Reader, Writer
 from api.answers import json_answer, page_answer, problems, tagged_answer
 from api.bodies import NewBulkActionBody
+from api.bulk_schemas import BulkActionPage, BulkActionShape, BulkPreview
 from api.cursors import read_cursor, write_cursor
 from api.jobs import batch_id_of
 from api.parts import Parts, Wired
 from api.problems import FieldError, ProblemCode, ProblemError
-from api.schemas import BulkActionPage, BulkActionShape, BulkPreview
 from models.store import bulk_actions, queries
 from models.store.bulk_actions import BulkActionView, NewBulkAction
 from models.store.queries import JobFilter
