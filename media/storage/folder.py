@@ -7,8 +7,9 @@ from pathlib import Path
 
 from media.copy import ROOM_BYTES, room_bytes
 from media.outbound.patience import Patience
-from media.source import LocalFile, open_local
+from media.source import LocalFile, open_local, refusal
 from media.storage.base import Incoming, StorageError
+from models.failures import FailureCode, FailureError
 
 PART = ".part"
 """How the name of a file ends that is not complete."""
@@ -33,7 +34,15 @@ class FolderStorage:
 
     def fetched(self, key: str, *, name: str, path: Path, max_bytes: int, patience: Patience) -> LocalFile:  # noqa: ARG002 - it needs no copy
         """The file where it lies."""
-        return open_local(str(self._root / key), max_bytes=max_bytes, name=name)
+        try:
+            return open_local(str(self._root / key), max_bytes=max_bytes, name=name)
+        except FailureError as error:
+            if error.failure.code is not FailureCode.SOURCE_NOT_FOUND:
+                raise
+            words = (
+                "is not in the storage of this worker; MEDIASCRIBE_STORAGE_URL must name the same place on all machines"
+            )
+            raise refusal(FailureCode.SOURCE_NOT_FOUND, name, words) from error
 
     def remove(self, key: str) -> None:
         """Remove the file and what there is of it."""

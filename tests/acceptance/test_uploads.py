@@ -51,7 +51,7 @@ def answer(client: socket.socket) -> tuple[int, Any]:
 
 def test_what_breaks_off_stands_still_or_is_killed_leaves_nothing(shell: Shell) -> None:
     """One at a time may come: the second is sent away, and comes in when the first is gone."""
-    shell.environment.update({"MEDIASCRIBE_API_UPLOADS": "1", "MEDIASCRIBE_API_UPLOAD_IDLE_SECONDS": "1"})
+    shell.environment.update({"MEDIASCRIBE_API_UPLOADS": "1", "MEDIASCRIBE_API_UPLOAD_IDLE_SECONDS": "0.7"})
     whole = FILE + KIND + END
     with serving(shell, "api") as api:
         with uploading(api, MIDWAY, length=10_000_000):

@@ -18,8 +18,8 @@ from models.store.queries import JobFilter
 from models.store.submit import NewBatch
 from tests.contracts.jobs import claim, submit_jobs
 
-COUNT = 2_500
-"""Three slices."""
+COUNT = 1_100
+"""Two slices."""
 
 
 def create(database: Database, action: str = "cancel", *, owner: str = "default", **wanted: Any) -> str:
@@ -123,6 +123,7 @@ def test_a_slice_that_was_cut_off_is_as_if_it_had_not_begun(database: Database) 
     assert states(database, jobs.job_ids[1:]) == {JobState.CANCELLED}
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_two_who_work_on_the_same_actions_do_each_job_once(database: Database) -> None:
     submit_jobs(database, COUNT)
     submit_jobs(database, COUNT, kind="transcribe")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from models.api_key import KeyScope
 from models.store.bulk_actions import work_on_some
 from tests.services.api import Site, item
@@ -62,6 +64,7 @@ WRONG: list[tuple[dict[str, Any], int, str]] = [
 ]
 
 
+@pytest.mark.parametrize("api", ["sqlite"], indirect=True)
 def test_an_action_that_is_none_is_refused(api: Site) -> None:
     for body, status, field in WRONG:
         answer = ask(api, body)

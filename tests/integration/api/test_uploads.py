@@ -146,6 +146,7 @@ def test_a_form_has_a_boundary_and_says_how_long_it_is(small: Site) -> None:
     assert rows(small) == []
 
 
+@pytest.mark.parametrize("api", ["sqlite"], indirect=True)
 def test_the_same_form_with_the_same_key_is_one_job_and_one_file(api: Site) -> None:
     key = {"Idempotency-Key": "k"}
     first, again = send(api, form(), **key), send(api, form(KIND, FILE), **key)
