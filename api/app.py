@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from api import batches, health, jobs, reports, submitting
+from api import batches, bulk_actions, health, jobs, new_job, reports, submitting
 from api.access import Access
 from api.document import TITLE, describe, methods_at, parameters_of
 from api.errors import problem_of
@@ -16,6 +16,7 @@ from api.events import Places
 from api.middleware import Bodies, Frame
 from api.parts import Parts
 from api.problems import ProblemCode, problem_response
+from api.uploads import Room
 from api.waiting import Watcher
 from models.store.queries import final_among
 
@@ -25,6 +26,7 @@ def create_app(parts: Parts) -> FastAPI:
     app = routed_app()
     app.state.parts = parts
     app.state.places = Places()
+    app.state.room = Room(parts.settings.api_uploads)
     app.state.watcher = Watcher(lambda ids: final_among(parts.database, ids), is_leaving=parts.leaving.is_set)
     app.state.ready_until = float("-inf")
     for kind in (HTTPException, RequestValidationError):
@@ -40,7 +42,7 @@ def routed_app() -> FastAPI:
     app = FastAPI(
         title=TITLE, version=version("mediascribe"), openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
-    for routes in (health, jobs, submitting, batches, reports):
+    for routes in (health, new_job, jobs, submitting, batches, bulk_actions, reports):
         app.include_router(routes.router)
     app.add_route("/openapi.json", _document, include_in_schema=False)
     document = describe(app, app.version)

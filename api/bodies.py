@@ -1,10 +1,14 @@
 """What the API reads: every body is checked by one of these models."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from models.bulk_action import BulkVerb
+from models.failures import FailureCode
+from models.state import JobState
 from models.tier import ServiceTier
 from tasks.registry import KINDS
 from worker.submit import LONGEST_TEXT, PRIORITIES, Item
@@ -24,6 +28,22 @@ assert set(KINDS) == set(get_args(KindName))
 JOB_EXAMPLE: dict[str, JsonValue] = {
     "kind": "caption", "source": "/srv/photos/cat.jpg", "client_ref": "photo-4711", "options": {"language": "de"},
 }  # fmt: skip
+
+
+BULK_EXAMPLE: dict[str, JsonValue] = {
+    "action": "retry", "filter": {"state": "failed", "error": "gemini_unavailable"}, "reason": "after the outage"
+}  # fmt: skip
+
+
+def as_utc(moment: datetime) -> datetime:
+    """In UTC; without a time zone it is UTC."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+Moment = Annotated[datetime, AfterValidator(as_utc)]
 
 
 class NewJobBody(BaseModel):
@@ -64,6 +84,50 @@ class NewBatchBody(BaseModel):
     """What may be spent on the batch."""
     items: Annotated[list[JsonValue], Field(min_length=1, max_length=10_000)]
     """Each is accepted or refused by itself."""
+
+
+class BulkFilter(BaseModel):
+    """Which of your jobs are meant: what is given must all match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: JobState | None = None
+    kind: KindName | None = None
+    batch: Name | None = None
+    """By id or name."""
+    error: FailureCode | None = None
+    since: Moment | None = None
+    """Made since then."""
+    until: Moment | None = None
+    """Made before then."""
+    search: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(storable)] | None = None
+    """With this in their source or client_ref."""
+
+
+class NewBulkActionBody(BaseModel):
+    """What is to be done to many jobs: those of a filter, or those of some ids."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [BULK_EXAMPLE]})
+
+    action: BulkVerb
+    filter: BulkFilter | None = None
+    """Give this or `ids`; with at least one part."""
+    ids: (
+        Annotated[list[Annotated[str, Field(pattern="^job_[0-9a-f]{32}$")]], Field(min_length=1, max_length=1_000)]
+        | None
+    ) = None
+    reason: Annotated[str, Field(max_length=500), AfterValidator(storable)] | None = None
+    """Kept with the action, for whoever looks at it later."""
+    preview: bool = False
+    """Only tell how many jobs it would be, and some of them."""
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> "NewBulkActionBody":
+        if (self.filter is None) == (self.ids is None):
+            raise ValueError("give either filter or ids")
+        if self.filter is not None and not self.filter.model_dump(exclude_none=True):
+            raise ValueError("filter needs at least one part, or it would mean every job that you have")
+        return self
 
 
 class PauseBody(BaseModel):

@@ -9,7 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.bodies import NewBatchBody, NewJobBody
+from api.job_form import DOCUMENTS
 from api.problems import MEDIA_TYPE
+from api.uploads import FIELD
 
 METHODS = ("get", "post", "put", "patch", "delete")
 BODY_STATUSES = (
@@ -36,6 +38,7 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
         components = document["components"]
         components["schemas"] = {**bodies["$defs"], **components["schemas"]}
         _describe_items(components["schemas"])
+        components["schemas"]["NewJobForm"] = _form_of(components["schemas"]["NewJobBody"])
         components["securitySchemes"] = {"key": _KEY}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
@@ -47,6 +50,20 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
 def _describe_items(schemas: dict[str, Any]) -> None:
     """Items are checked one by one, and are what a single job is."""
     schemas["NewBatchBody"]["properties"]["items"]["items"] = {"$ref": "#/components/schemas/NewJobBody"}
+
+
+def _form_of(job: dict[str, Any]) -> dict[str, Any]:
+    """The same job as a form: its file in place of its source, JSON documents as text."""
+    documents = {name: {"type": "string", "description": "A JSON object."} for name in DOCUMENTS}
+    fields = {name: each for name, each in job["properties"].items() if name != "source"} | documents
+    file = {"type": "string", "format": "binary", "description": "The picture or recording itself."}
+    return {
+        "type": "object",
+        "description": "One job to be done, with its file.",
+        "properties": {**fields, FIELD: file},
+        "required": ["kind", FIELD],
+        "additionalProperties": False,
+    }
 
 
 def _describe(operation: dict[str, Any], *, is_open: bool, has_body: bool) -> None:

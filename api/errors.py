@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from api.problems import STATUSES, FieldError, Problem, ProblemCode, ProblemError
+from media.storage.base import StorageError
 from models.database import DatabaseNotReadyError, DatabaseUnavailableError
 from models.failures import Failure, FailureCode, FailureError
 from models.store.receipts import KeyReusedError
+from models.store.uploads import UploadLostError
 from worker.submit import RefusedError
 
 log = structlog.get_logger(__name__)
@@ -58,6 +60,26 @@ def validation_errors(error: ValidationError, *, index: int | None = None) -> li
     return [FieldError(index=index, field=_path(each["loc"]), code=each["type"], detail=each["msg"]) for each in found]
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_body(model: type[M], raw: bytes) -> M:
+    """The body as that model. Raises ProblemError: malformed, invalid_request."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        errors = validation_errors(error)
+        if errors[0].code == "json_invalid":
+            raise ProblemError(ProblemCode.MALFORMED, f"the body cannot be read as JSON: {errors[0].detail}") from error
+        raise invalid(errors) from error
+
+
+def invalid(errors: list[FieldError]) -> ProblemError:
+    """The problem that these fields are."""
+    words = f"{errors[0].field or 'the body'}: {errors[0].detail}"
+    return ProblemError(ProblemCode.INVALID_REQUEST, words, errors=errors)
+
+
 def _path(place: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in (place[1:] if place and place[0] in PLACES else place))
 
@@ -101,12 +123,27 @@ def _of_reuse(error: Any) -> Problem:  # noqa: ARG001 - it says nothing more
     return Problem(code=ProblemCode.IDEMPOTENCY_KEY_REUSED, detail=words)
 
 
+def _of_storage(error: Any) -> Problem:
+    if error.is_full:
+        words = "there is no room left for uploads; nothing of it was kept"
+        return Problem(code=ProblemCode.NO_ROOM, detail=words)
+    log.error("the storage of uploads failed", reason=str(error))
+    words = "the storage of uploads does not answer; nothing of it was kept"
+    return Problem(code=ProblemCode.UNAVAILABLE, detail=words, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def _of_lost_upload(error: Any) -> Problem:  # noqa: ARG001 - it says nothing more
+    return Problem(code=ProblemCode.UNAVAILABLE, detail="the upload took too long to be kept; send it again")
+
+
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     RequestValidationError: _of_validation,
     HTTPException: _of_framework,
     RefusedError: _of_refusal,
     FailureError: _of_failure,
     KeyReusedError: _of_reuse,
+    StorageError: _of_storage,
+    UploadLostError: _of_lost_upload,
     DatabaseUnavailableError: _of_database,
     DatabaseNotReadyError: _of_database,
 }

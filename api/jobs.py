@@ -1,4 +1,4 @@
-"""`/v1/jobs`: submit one, look at them, wait for one, take its result, stop it, try it again."""
+"""`/v1/jobs`: look at them, wait for one, take its result, stop it, try it again. `new_job` takes one in."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -10,59 +10,27 @@ from starlette.responses import Response
 from api import parameters as given
 from api.access import Caller, Reader, Writer
 from api.answers import json_answer, page_answer, problems, tagged, tagged_answer
-from api.bodies import NewJobBody
 from api.cursors import read_cursor, write_cursor
 from api.parts import Parts, Wired
 from api.problems import ProblemCode, ProblemError
 from api.results import ResultFormat, result_of
 from api.schemas import JobPage, JobShape
-from api.sources import check_source
 from api.waiting import Watcher, watcher_of
-from models.failures import FailureError
 from models.state import FINAL
 from models.store import admin, queries, reports
 from models.store.queries import JobFilter, JobView
 from models.store.receipts import AnsweredBeforeError
-from models.store.submit import NewBatch, submit
 from worker.shapes import job_shape
-from worker.submit import sort_out
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(given.refuse_unknown)])
 
 
-@router.post(
-    "/v1/jobs",
-    operation_id="submit_job",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=JobShape,
-    responses=problems(400, 409, 413, 422),
-)
-def submit_job(
-    request: Request,
-    parts: Wired,
-    caller: Writer,
-    body: NewJobBody,
-    digest: given.Digest,
-    key: given.IdempotencyKey = None,
-) -> Response:
-    """Submit one job. It is stored when the answer comes; workers do it as soon as they can."""
-    asked_once = given.once(request, caller, key, digest)
-    item = body.item()
-    check_source(caller, item.source)
-    jobs, refused = sort_out([item], parts.settings, parts.prices, owner=caller.owner)
-    if refused:
-        raise FailureError(refused[0])
-    try:
-        made = submit(parts.database, NewBatch(owner=caller.owner), [jobs[0]], request=asked_once)
-    except AnsweredBeforeError as known:
-        return _accepted(job_of(parts, caller, known.answer["job_ids"][0]), is_replay=True)
-    parts.submitted()
-    return _accepted(job_of(parts, caller, made.job_ids[0]), is_replay=False)
-
-
-def _accepted(view: JobView, *, is_replay: bool) -> Response:
+def accepted(view: JobView, *, is_replay: bool, **more: object) -> Response:
+    """The job that a request made, or made before; `more` is told beside it."""
     replayed = {"Idempotency-Replayed": "true"} if is_replay else {}
-    return json_answer(job_shape(view), status=HTTPStatus.ACCEPTED, Location=f"/v1/jobs/{view.id}", **replayed)
+    return json_answer(
+        {**job_shape(view), **more}, status=HTTPStatus.ACCEPTED, Location=f"/v1/jobs/{view.id}", **replayed
+    )
 
 
 @router.get("/v1/jobs", operation_id="list_jobs", response_model=JobPage, responses=problems(400, 404, 422))
@@ -190,8 +158,8 @@ def retry_job(
         else:
             was_possible = admin.retry_once(parts.database, job_id, asked_once)
     except AnsweredBeforeError:
-        return _accepted(job_of(parts, caller, job_id), is_replay=True)
+        return accepted(job_of(parts, caller, job_id), is_replay=True)
     if not was_possible:
         raise ProblemError(ProblemCode.CONFLICT, f"{job_id} is {view.state}: there is nothing to retry")
     parts.submitted()
-    return _accepted(job_of(parts, caller, job_id), is_replay=False)
+    return accepted(job_of(parts, caller, job_id), is_replay=False)

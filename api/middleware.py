@@ -23,7 +23,7 @@ log = structlog.get_logger("api.access")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LONGEST_PATH = 200
 SAFETY = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-STREAMED_PATHS = frozenset({"/v1/batches"})
+STREAMED_PATHS = frozenset({"/v1/batches", "/v1/jobs"})
 """Their route reads the body itself, piece by piece."""
 CLOSED_REQUEST = 499
 """Logged where the client went away before an answer began."""

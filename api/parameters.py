@@ -3,14 +3,14 @@
 import difflib
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 from pydantic import AfterValidator
 
 from api.access import Caller
-from api.bodies import KindName, Name, storable
+from api.bodies import KindName, Name, as_utc, storable
 from api.problems import FieldError, ProblemCode, ProblemError
 from models.failures import FailureCode
 from models.ids import is_id
@@ -34,19 +34,12 @@ async def refuse_unknown(request: Request) -> None:
             raise ProblemError(ProblemCode.INVALID_REQUEST, words, errors=[error])
 
 
-def _as_utc(moment: datetime) -> datetime:
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("is out of range") from error
-
-
 State = Annotated[JobState | None, Query(description="Only jobs in this state.")]
 Kind = Annotated[KindName | None, Query(description="Only jobs of this kind.")]
 Batch = Annotated[Name | None, Query(description="Only jobs of this batch, by its id or name.")]
 Error = Annotated[FailureCode | None, Query(description="Only jobs with this failure code.")]
 Since = Annotated[
-    datetime | None, AfterValidator(lambda moment: moment and _as_utc(moment)), Query(description="Only jobs made since then.")
+    datetime | None, AfterValidator(lambda moment: moment and as_utc(moment)), Query(description="Only jobs made since then.")
 ]  # fmt: skip
 Search = Annotated[
     str | None,
@@ -66,10 +59,13 @@ Wait = Annotated[
 ]
 
 
+_WORDS = {"job": "job", "bat": "batch", "blk": "bulk action"}
+
+
 def check_id(given: str, prefix: str) -> str:
     """The id. Raises ProblemError(not_found) where it can be none."""
     if not is_id(given, prefix):  # type: ignore[arg-type]  # one of the prefixes
-        raise not_found("job" if prefix == "job" else "batch", given)
+        raise not_found(_WORDS[prefix], given)
     return given
 
 

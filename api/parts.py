@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gemini.prices import PriceTable
+from media.storage.base import Storage
 from models.database import Database
 from worker.settings import Settings
 
@@ -19,6 +20,8 @@ class Parts:
     settings: Settings
     database: Database
     prices: PriceTable
+    storage: Storage
+    """Where uploads are kept."""
     submitted: Callable[[], None]
     """Told after a commit that there is something to do; returns at once."""
     is_loopback: bool

@@ -37,6 +37,8 @@ class ProblemCode(StrEnum):
     """The job has no result, or none yet."""
     TOO_LARGE = "too_large"
     """The body is larger than allowed."""
+    TIMED_OUT = "timed_out"
+    """The body did not come in time."""
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     """The body is of a type that this path does not read."""
     INVALID_REQUEST = "invalid_request"
@@ -45,6 +47,8 @@ class ProblemCode(StrEnum):
     """The idempotency key was used for another request."""
     RATE_LIMITED = "rate_limited"
     """Too many requests; `Retry-After` says when to ask again."""
+    NO_ROOM = "no_room"
+    """There is no room left for uploads; nothing of it was kept."""
     INTERNAL = "internal"
     """A fault of mediascribe."""
     UNAVAILABLE = "unavailable"
@@ -61,15 +65,22 @@ STATUSES: Mapping[ProblemCode, HTTPStatus] = {
     ProblemCode.CONFLICT: HTTPStatus.CONFLICT,
     ProblemCode.NO_RESULT: HTTPStatus.CONFLICT,
     ProblemCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ProblemCode.TIMED_OUT: HTTPStatus.REQUEST_TIMEOUT,
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ProblemCode.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemCode.IDEMPOTENCY_KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    ProblemCode.NO_ROOM: HTTPStatus.INSUFFICIENT_STORAGE,
     ProblemCode.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
     ProblemCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-RETRYABLE = frozenset({ProblemCode.RATE_LIMITED, ProblemCode.UNAVAILABLE, ProblemCode.INTERNAL})
+RETRYABLE = frozenset(
+    {
+        ProblemCode.RATE_LIMITED, ProblemCode.UNAVAILABLE, ProblemCode.INTERNAL, ProblemCode.TIMED_OUT,
+        ProblemCode.NO_ROOM,
+    }
+)  # fmt: skip
 """The same request may succeed later, unless the problem itself says otherwise."""
 
 

@@ -99,6 +99,20 @@ class JobShape(BaseModel):
     output: dict[str, Any] | None
 
 
+class UploadShape(BaseModel):
+    """The file that came with a job, as it was kept."""
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size_bytes: int
+    name: str
+
+
+class SubmittedJob(JobShape):
+    """A job that was submitted; where its file came with it, what was kept of that."""
+
+    upload: UploadShape | None = None
+
+
 class JobPage(BaseModel):
     """Some jobs, newest first, without their output."""
 

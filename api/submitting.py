@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +16,7 @@ from api import parameters as given
 from api.access import Caller, Writer
 from api.answers import json_answer, problems
 from api.bodies import Name, NewBatchBody
-from api.errors import validation_errors
+from api.errors import read_body
 from api.intake import GROUP, MOST_REFUSALS, Intake
 from api.parts import Parts, Wired
 from api.problems import FieldError, ProblemCode, ProblemError
@@ -83,18 +82,7 @@ async def _read_list(request: Request, parts: Parts, caller: Caller, named: NewB
         raise ProblemError(ProblemCode.INVALID_REQUEST, words, errors=[FieldError(field="name", detail=words)])
     raw = await whole_body(request, max_bytes=parts.settings.api_max_body_bytes)
     asked_once = given.once(request, caller, key, hashlib.sha256(raw).hexdigest())
-    return await run_in_threadpool(_take_list, parts, caller, _batch_body(raw), asked_once)
-
-
-def _batch_body(raw: bytes) -> NewBatchBody:
-    try:
-        return NewBatchBody.model_validate_json(raw)
-    except ValidationError as error:
-        errors = validation_errors(error)
-        if errors[0].code == "json_invalid":
-            raise ProblemError(ProblemCode.MALFORMED, f"the body cannot be read as JSON: {errors[0].detail}") from error
-        words = f"{errors[0].field or 'the body'}: {errors[0].detail}"
-        raise ProblemError(ProblemCode.INVALID_REQUEST, words, errors=errors) from error
+    return await run_in_threadpool(_take_list, parts, caller, read_body(NewBatchBody, raw), asked_once)
 
 
 def _take_list(parts: Parts, caller: Caller, body: NewBatchBody, asked_once: OnceRequest | None) -> Response:

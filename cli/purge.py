@@ -15,14 +15,16 @@ def purge(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete ended jobs and their results. Files that were written stay."""
+    """Delete ended jobs, their results and the files that were uploaded with them. Files that were written stay."""
     from cli.console import confirm, emit, emit_json, is_terminal
     from cli.opening import opened
     from cli.when import parse_duration
     from models.store import admin
+    from worker.source_settings import make_storage
+    from worker.uploads import remove_left_uploads
 
     seconds = parse_duration(older_than, name="--older-than")
-    with opened() as (_, database):
+    with opened() as (loaded, database):
         count = admin.count_purgeable(database, older_than_seconds=seconds)
         if dry_run:
             emit_json({"would_purge": count}) if as_json else emit(f"would delete {count} jobs")
@@ -33,4 +35,5 @@ def purge(
             if not confirm(f"delete {count} jobs for good?"):
                 raise CommandError(Exit.USAGE, "nothing was deleted")
         purged = admin.purge(database, older_than_seconds=seconds)
+        remove_left_uploads(database, make_storage(loaded.settings))
     emit_json({"purged": purged}) if as_json else emit(f"{purged} jobs deleted")

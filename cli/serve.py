@@ -27,6 +27,7 @@ def api(host: Host = HOST, port: Port = PORT) -> None:
     """Serve the HTTP API until told to leave (SIGTERM, Ctrl-C). Workers are processes of their own."""
     from cli.console import say
     from worker.nudging import Nudger
+    from worker.source_settings import make_storage
 
     with _opened(host, port) as (loaded, database, listener):
         settings = loaded.settings
@@ -37,7 +38,8 @@ def api(host: Host = HOST, port: Port = PORT) -> None:
             from worker.broker_app import announcer_for
 
             announcer = announcer_for(settings)
-        nudger = Nudger(database, announcer, alive_seconds=settings.lease_seconds)
+        storage = make_storage(settings)
+        nudger = Nudger(database, announcer, storage=storage, alive_seconds=settings.lease_seconds)
         nudger.start()
         try:
             _serve(loaded, database, listener, submitted=nudger.nudge)
@@ -57,8 +59,10 @@ def up(
             raise CommandError(Exit.USAGE, words)
         from worker.bootstrap import start_worker
         from worker.nudging import Nudger
+        from worker.source_settings import make_storage
 
-        nudger = Nudger(database, None, alive_seconds=loaded.settings.lease_seconds)
+        storage = make_storage(loaded.settings)
+        nudger = Nudger(database, None, storage=storage, alive_seconds=loaded.settings.lease_seconds)
         worker = start_worker(loaded, database)
         nudger.start()
         try:
@@ -128,11 +132,12 @@ def _serve(
     from api.server import serve
     from cli.console import say
     from gemini.price_files import load_prices
+    from worker.source_settings import make_storage
 
     host, port = listener.getsockname()[:2]
     parts = Parts(
         settings=loaded.settings, database=database, prices=load_prices(loaded.settings.prices_file),
-        submitted=submitted, is_loopback=is_loopback(host),
+        storage=make_storage(loaded.settings), submitted=submitted, is_loopback=is_loopback(host),
     )  # fmt: skip
     say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it")
     serve(parts, listener)

@@ -49,8 +49,13 @@ def copied(blocks: Iterable[bytes | memoryview], path: Path, *, name: str) -> Lo
 
 def check_room(folder: Path, name: str, size_bytes: int | None = None) -> None:
     """Is there room for so many bytes more? Raises FailureError(source_unreachable) if not."""
-    if shutil.disk_usage(folder).free < ROOM_BYTES + (size_bytes or 0):
+    if room_bytes(folder) < ROOM_BYTES + (size_bytes or 0):
         raise FailureError(_no_room(name))
+
+
+def room_bytes(folder: Path) -> int:
+    """What is free on the folder's disk."""
+    return shutil.disk_usage(folder).free
 
 
 def _write(descriptor: int, block: bytes | memoryview) -> None:

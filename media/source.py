@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -71,23 +71,24 @@ def check_unchanged(file: LocalFile) -> None:
         raise refusal(FailureCode.SOURCE_CHANGED, file.name, words)
 
 
-def open_local(source: str, *, max_bytes: int) -> LocalFile:
-    """Find, check and hash the file that a path or a `file://` URL names.
+def open_local(source: str, *, max_bytes: int, name: str | None = None) -> LocalFile:
+    """Find, check and hash the file that a path or a `file://` URL names; `name` is what messages call it, if not by its path.
 
     Raises FailureError: source_not_found; source_forbidden (no permission, not a regular file, another machine's);
     source_unreachable (the disk or the mount does not answer); source_changed (while it was read); media_empty;
     media_too_large (over max_bytes); media_unsupported (neither picture nor sound).
     """
     path = _path_of(source)
+    called = name or source
     try:
-        _check_regular(source, path.stat())
+        _check_regular(called, path.stat())
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us up
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            return _read(source, path, file.fileno(), max_bytes)
+            return replace(_read(called, path, file.fileno(), max_bytes), name=name or str(path))
     except ValueError as error:
-        raise refusal(FailureCode.SOURCE_NOT_FOUND, redacted(source), "is not a name that a file can have") from error
+        raise refusal(FailureCode.SOURCE_NOT_FOUND, redacted(called), "is not a name that a file can have") from error
     except OSError as error:
-        raise _not_opened(source, error) from error
+        raise _not_opened(called, error) from error
 
 
 def _path_of(source: str) -> Path:

@@ -7,6 +7,7 @@ from media.outbound.rules import Rules
 from media.outbound.target import PORTS, parse_target, redacted
 from media.places import SCHEMES, BucketRules, read_place
 from media.source import refusal, scheme_of, unanswered
+from media.storage.names import SCHEME as UPLOAD
 from models.failures import FailureCode, FailureError
 
 KNOWN_SCHEMES = ("file", "http", "https", "s3", "gs", "az")
@@ -26,7 +27,9 @@ def is_remote(source: str) -> bool:
 
 
 def place_of(source: str) -> str:
-    """What its readers share: a host, a bucket, or this machine (empty)."""
+    """What its readers share: a host, a bucket, the storage of uploads, or this machine (empty)."""
+    if scheme_of(source) == UPLOAD:
+        return UPLOAD
     return redacted(source).partition("://")[2].partition("/")[0] if is_remote(source) else ""
 
 

@@ -1,4 +1,4 @@
-"""Every way to name a media item: a path, `file://`, `http(s)://`, `s3://`, `gs://`, `az://`; each ends as one local file.
+"""Every way to name a media item: a path, `file://`, `http(s)://`, `s3://`, `gs://`, `az://`, `upload://`; each ends as one local file.
 
 What is not on this machine is copied into a folder of the caller, who removes it.
 """
@@ -12,10 +12,13 @@ from media.outbound.client import Call, OutboundClient
 from media.outbound.patience import Patience
 from media.outbound.target import PORTS
 from media.places import SCHEMES
-from media.source import LocalFile, open_local, scheme_of
+from media.source import LocalFile, open_local, refusal, scheme_of
 from media.source_rules import unknown_scheme
+from media.storage.base import Storage
+from media.storage.names import SCHEME, storage_key, upload_id_of
 from media.stores import ObjectStores
 from media.web import fetched
+from models.failures import FailureCode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +48,10 @@ _Way = Callable[[Wanted], LocalFile]
 class Sources:
     """Reads sources; a thread waits as long as that takes. Any thread may use it."""
 
-    def __init__(self, *, client: OutboundClient, stores: ObjectStores, limits: SourceLimits) -> None:
+    def __init__(
+        self, *, client: OutboundClient, stores: ObjectStores, limits: SourceLimits, storage: Storage | None = None
+    ) -> None:
+        """Without a `storage` there are no uploads."""
         self._client = client
         self._stores = stores
         self._limits = limits
@@ -55,6 +61,8 @@ class Sources:
             **dict.fromkeys(PORTS, self._web),
             **dict.fromkeys(SCHEMES, self._object),
         }
+        if storage is not None:
+            self._ways[SCHEME] = lambda wanted: self._upload(wanted, storage)
 
     def open(self, wanted: Wanted) -> LocalFile:
         """The source as a file on this machine, read once to its end. Raises FailureError alone."""
@@ -76,6 +84,15 @@ class Sources:
         return self._stores.fetched(
             wanted.source, owner=wanted.owner, path=_copy_in(wanted), max_bytes=self._limits.max_bytes,
             patience=self._patience(wanted),
+        )  # fmt: skip
+
+    def _upload(self, wanted: Wanted, storage: Storage) -> LocalFile:
+        upload_id = upload_id_of(wanted.source)
+        if upload_id is None:
+            raise refusal(FailureCode.SOURCE_NOT_FOUND, wanted.source[:300], "names no upload that can be")
+        return storage.fetched(
+            storage_key(wanted.owner, upload_id), name=wanted.source, path=_copy_in(wanted),
+            max_bytes=self._limits.max_bytes, patience=self._patience(wanted),
         )  # fmt: skip
 
     def _patience(self, wanted: Wanted) -> Patience:

@@ -69,8 +69,10 @@ class ObjectStores:
         self._open: OrderedDict[tuple[str, str], ObjectStore] = OrderedDict()
         self._lock = threading.Lock()
 
-    def fetched(self, source: str, *, owner: str, path: Path, max_bytes: int, patience: Patience) -> LocalFile:
-        """The object, as a new file.
+    def fetched(
+        self, source: str, *, owner: str, path: Path, max_bytes: int, patience: Patience, name: str | None = None
+    ) -> LocalFile:
+        """The object, as a new file; `name` is what messages call it, if not by its place.
 
         Raises FailureError: source_not_found; source_forbidden (the credentials, or the rules); source_unreachable;
         source_changed (while it was read); media_too_large; media_empty; media_unsupported.
@@ -79,9 +81,9 @@ class ObjectStores:
 
         place = read_place(source)
         self._rules.check(place, owner)
-        name = str(place)
+        name = name or str(place)
         try:
-            found = obstore.get(self._store(place, patience), place.key)
+            found = obstore.get(self.open(place, patience), place.key)
             _check_size(name, found.meta["size"], max_bytes)
             check_room(path.parent, name, found.meta["size"])
             file = copied(_blocks(found, found.meta["size"], patience), path, name=name)
@@ -95,7 +97,8 @@ class ObjectStores:
             raise refusal(FailureCode.SOURCE_CHANGED, name, "changed while it was read; try again when it is complete")
         return file
 
-    def _store(self, place: Place, patience: Patience) -> "ObjectStore":
+    def open(self, place: Place, patience: Patience) -> "ObjectStore":
+        """The store of the place. Raises obstore's errors, ValueError."""
         wanted = place.scheme, place.bucket
         with self._lock:
             store = self._open.pop(wanted, None) or self._open_store(*wanted, patience)
@@ -142,5 +145,10 @@ _CODES: Mapping[str, tuple[FailureCode, str]] = {
 def _failed(error: Exception, name: str) -> FailureError:
     unknown = FailureCode.SOURCE_UNREACHABLE, "could not be read from its store; it is tried again"
     code, words = _CODES.get(type(error).__name__, unknown)
+    return FailureError(failure(code, f"{name} {words}.", cause=words_of(error)))
+
+
+def words_of(error: Exception) -> str:
+    """What obstore said, without secrets."""
     first_line = str(error).partition("\n")[0][:500]
-    return FailureError(failure(code, f"{name} {words}.", cause=_SECRET.sub("…", _UNWRITABLE.sub("?", first_line))))
+    return _SECRET.sub("…", _UNWRITABLE.sub("?", first_line))

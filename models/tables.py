@@ -5,12 +5,14 @@ from models.attempt import Answer, Attempt, Call
 from models.base import Base
 from models.batch import Batch, Turn
 from models.budget import Budget, Hold
+from models.bulk_action import BulkAction
 from models.job import Job, Result
 from models.lane import Lane
 from models.parcel import Parcel, ParcelledCall
 from models.question import Question
 from models.receipt import Receipt
 from models.spending import Spending
+from models.upload import Upload
 from models.worker import Worker
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Base",
     "Batch",
     "Budget",
+    "BulkAction",
     "Call",
     "Hold",
     "Job",
@@ -31,5 +34,6 @@ __all__ = [
     "Result",
     "Spending",
     "Turn",
+    "Upload",
     "Worker",
 ]

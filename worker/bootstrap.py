@@ -55,7 +55,7 @@ from worker.retry import RetryPolicy
 from worker.scratch import is_running, make_scratch
 from worker.settings import Settings
 from worker.shelf import Shelf
-from worker.source_settings import source_rules
+from worker.source_settings import make_storage, source_rules
 from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
 from worker.work import Tools
 
@@ -253,7 +253,8 @@ def make_fetching(settings: Settings) -> Fetching:
         idle_seconds=settings.source_idle_seconds,
     )  # fmt: skip
     client = OutboundClient(rules=rules.outbound, user_agent=f"mediascribe/{VERSION}")
-    sources = Sources(client=client, stores=ObjectStores(rules=rules.buckets), limits=limits)
+    stores = ObjectStores(rules=rules.buckets)
+    sources = Sources(client=client, stores=stores, limits=limits, storage=make_storage(settings))
     return Fetching(
         read=sources.open, most=settings.downloads, most_per_host=settings.downloads_per_host,
         timeout_seconds=settings.source_timeout_seconds,

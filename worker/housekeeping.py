@@ -1,4 +1,4 @@
-"""The housekeeper: one thread a worker that dispatches and sweeps, again and again, whatever happens.
+"""The housekeeper: one thread a worker that dispatches, works on bulk actions and sweeps, again and again, whatever happens.
 
 It is woken when the worker has room, and otherwise looks around by itself, less often the longer nothing happens.
 """
@@ -11,6 +11,7 @@ import structlog
 
 from models.database import Database, DatabaseConflictError, DatabaseNotReadyError, DatabaseUnavailableError
 from models.store import holds
+from worker.bulk import BulkWork
 from worker.dispatch import Feeder
 from worker.lanes import Lanes
 from worker.quota.today import Today
@@ -49,6 +50,7 @@ class Housekeeper:
         self._lanes = lanes
         self._today = today
         self._wake = wake
+        self._bulk = BulkWork(database)
         self._isolation = isolation
         self._lease_seconds = lease_seconds
         self._sweep_seconds = max(0.5, min(SWEEP_SECONDS, lease_seconds / 4))
@@ -101,6 +103,7 @@ class Housekeeper:
         self._feeder.tick()
         self._lanes.refresh()
         self._today.refresh()
+        self._bulk.tick()
         if time.monotonic() < self._next_sweep:
             return
         self._next_sweep = time.monotonic() + self._sweep_seconds * (0.5 + random.random() / 2)
@@ -111,5 +114,7 @@ class Housekeeper:
 
     def _rest(self) -> None:
         time.sleep(BUSY_SECONDS)
+        if self._bulk.is_under_way:
+            return
         due_in_seconds = self._feeder.due_in_seconds
         self._wake.wait(IDLE_SECONDS if due_in_seconds is None else min(IDLE_SECONDS, max(0.0, due_in_seconds)))

@@ -1,6 +1,7 @@
 """Telling workers that jobs were submitted, on a thread of its own: whoever submits waits neither for SQL nor for the broker.
 
-Many submissions in a moment are one announcement. Meanwhile old receipts are forgotten, which belongs to nobody else.
+Many submissions in a moment are one announcement. Meanwhile old receipts are forgotten and uploads that nobody keeps are
+removed, which belongs to nobody else.
 """
 
 import threading
@@ -9,29 +10,36 @@ from collections.abc import Callable
 
 import structlog
 
+from media.storage.base import Storage
 from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError
 from models.store.receipts import forget_receipts
 from worker.announcing import Announcer
 from worker.dispatch import announcing_by, publish
+from worker.uploads import remove_left_uploads
 
 log = structlog.get_logger(__name__)
 
 REST_SECONDS = 0.05
 """Least time between two announcements."""
 FORGET_SECONDS = 600.0
+REMOVE_SECONDS = 30.0
 
 
 class Nudger:
     """Announces what was submitted, soon after it was."""
 
-    def __init__(self, database: Database, announcer: Announcer | None, *, alive_seconds: float) -> None:
+    def __init__(
+        self, database: Database, announcer: Announcer | None, *, storage: Storage, alive_seconds: float
+    ) -> None:
         """Without an `announcer` there is nobody to tell."""
         self._database = database
+        self._storage = storage
         self._announcing = announcing_by(announcer, database) if announcer else None
         self._alive_seconds = alive_seconds
         self._wake = threading.Event()
         self._stopped = False
-        self._forget_at = time.monotonic()
+        self._chores = [(self._forget, FORGET_SECONDS), (self._remove, REMOVE_SECONDS)]
+        self._due_at = [time.monotonic()] * len(self._chores)
         self._thread = threading.Thread(target=self._work_until_stopped, name="mediascribe-nudging", daemon=True)
 
     def start(self) -> None:
@@ -50,14 +58,18 @@ class Nudger:
 
     def _work_until_stopped(self) -> None:
         while not self._stopped:
-            is_woken = self._wake.wait(FORGET_SECONDS)
+            is_woken = self._wake.wait(max(0.0, min(self._due_at) - time.monotonic()))
             self._wake.clear()
             if is_woken and self._announcing is not None:
                 self._try(self._announce)
-            if time.monotonic() >= self._forget_at:
-                self._forget_at = time.monotonic() + FORGET_SECONDS
-                self._try(self._forget)
+            self._do_chores()
             time.sleep(REST_SECONDS)
+
+    def _do_chores(self) -> None:
+        for place, (chore, every_seconds) in enumerate(self._chores):
+            if not self._stopped and time.monotonic() >= self._due_at[place]:
+                self._due_at[place] = time.monotonic() + every_seconds
+                self._try(chore)
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
@@ -73,3 +85,6 @@ class Nudger:
 
     def _forget(self) -> None:
         forget_receipts(self._database)
+
+    def _remove(self) -> None:
+        remove_left_uploads(self._database, self._storage)

@@ -19,7 +19,7 @@ from pydantic import (
 from media.outbound.rules import DEFAULT_PORTS
 from models.tier import ServiceTier
 from worker.quota.terms import Limits
-from worker.source_settings import AllowedBuckets, AllowedHosts, Ports
+from worker.source_settings import AllowedBuckets, AllowedHosts, Ports, StorageUrl
 
 PREFIX = "MEDIASCRIBE_"
 
@@ -45,6 +45,10 @@ class Settings(BaseModel):
     )
     celery_result_backend: SecretStr = Field(
         SecretStr(""), description="Where Celery producers look for results (redis://…); empty: nowhere."
+    )
+    storage_url: StorageUrl = Field(
+        "",
+        description="Where uploads are kept: file:///folder, s3://bucket/beginning-of-keys, gs://…, az://…; empty: HOME/media.",
     )
     model: Annotated[str, Field(min_length=1, max_length=200)] = Field(
         "gemini-3.8-flash", description="The Gemini model when a job names none."
@@ -178,6 +182,18 @@ class Settings(BaseModel):
         1_000_000,
         description="Items that one request to the API may submit, as a stream; as a JSON list 10,000 at most.",
     )
+    api_max_upload_bytes: Annotated[int, Field(ge=1)] = Field(
+        1_024 * _MIB, description="Largest file that may be uploaded with a job."
+    )
+    api_uploads: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        16, description="Uploads that one process of the API takes at the same time, at most."
+    )
+    api_upload_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        3_600.0, description="Longest time for one upload."
+    )
+    api_upload_idle_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        30.0, description="Longest wait for the next bytes of an upload."
+    )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
@@ -239,3 +255,7 @@ class Settings(BaseModel):
         """The address of the database, the default filled in."""
         given = self.database_url.get_secret_value()
         return given or f"sqlite:///{(self.home / 'mediascribe.db').absolute()}"
+
+    def resolved_storage_url(self) -> str:
+        """The address of the storage for uploads, the default filled in."""
+        return self.storage_url or (self.home / "media").absolute().as_uri()

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from models.store.budgets import BudgetView
+from models.store.bulk_actions import BulkActionView, Preview
 from models.store.keys import KeyView
 from models.store.lane_views import LaneFacts
 from models.store.lanes import LIMITS
@@ -173,6 +174,16 @@ def batch_shape(view: BatchView) -> JsonObject:
 def batch_report_shape(view: BatchView, totals: Totals) -> JsonObject:
     """One batch, and where it stands."""
     return {**batch_shape(view), **totals_shape(totals), **pace_shape(totals)}
+
+
+def bulk_action_shape(view: BulkActionView) -> JsonObject:
+    """One bulk action: who asked for what and why, and how far it is."""
+    return _fields_of(view)
+
+
+def preview_shape(preview: Preview, *, action: str) -> JsonObject:
+    """What a bulk action would do now."""
+    return {"action": action, "total": preview.total, "examples": [job_shape(view) for view in preview.examples]}
 
 
 def key_shape(view: KeyView) -> JsonObject:

@@ -15,6 +15,7 @@ from models.database import Database
 from models.failures import Failure, FailureCode, FailureError, failure
 from models.store.budgets import check_limit
 from models.store.submit import NewBatch, NewJob, Submission, submit
+from models.store.uploads import NewUpload
 from models.tier import ServiceTier, lane_of, tier_of
 from tasks.base import read_options
 from tasks.registry import find_kind
@@ -45,6 +46,8 @@ class Item:
     idempotency_key: str | None = None
     reuse: bool = True
     owes_reply: bool = False
+    upload: NewUpload | None = None
+    """The file that the source names, if it came with the item."""
 
 
 class RefusedError(ValueError):
@@ -138,9 +141,9 @@ def new_job(item: Item, settings: Settings, *, owner: str) -> NewJob:
     if item.priority not in PRIORITIES:
         raise _invalid("priority", f"must lie between {PRIORITIES.start} and {PRIORITIES.stop - 1}")
     return NewJob(
-        kind=kind.name, source=_checked_source(item.source, settings, owner), options=options.model_dump(mode="json", exclude_defaults=True),
+        kind=kind.name, source=_checked_source(item, settings, owner), options=options.model_dump(mode="json", exclude_defaults=True),
         model=model, lane=lane_of(model, tier), max_attempts=settings.max_attempts, client_ref=item.client_ref, metadata=item.metadata,
-        priority=item.priority, idempotency_key=item.idempotency_key, reuse=item.reuse, owes_reply=item.owes_reply,
+        priority=item.priority, idempotency_key=item.idempotency_key, reuse=item.reuse, owes_reply=item.owes_reply, upload=item.upload,
     )  # fmt: skip
 
 
@@ -184,11 +187,14 @@ def local_source(path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def _checked_source(source: str, settings: Settings, owner: str) -> str:
+def _checked_source(item: Item, settings: Settings, owner: str) -> str:
     """The source, if it can be stored and may be read by a worker; whether it is there, nobody looks."""
+    source = item.source
     if not source:
         raise _invalid("source", "must be the path or address of a picture or recording")
     _check_storable("source", source)
+    if item.upload is not None:
+        return source
     try:
         check_source(source, source_rules(settings), owner)
     except FailureError as error:

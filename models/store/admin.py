@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, literal, select, update
 
 from models.base import db_after, db_now
 from models.batch import Batch
@@ -40,6 +40,12 @@ def _cancel_slice(database: Database, ids: Sequence[str]) -> Sequence[str]:
 
 @again_after_conflict
 def _cancel_some(database: Database, which: ColumnElement[bool]) -> Sequence[str]:
+    with database.write() as connection:
+        return cancel_some(connection, which)
+
+
+def cancel_some(connection: Connection, which: ColumnElement[bool]) -> Sequence[str]:
+    """Stop up to a slice of the jobs within a transaction, the lowest ids first; the ids of those that were live."""
     runs = Job.state == JobState.RUNNING
     in_order = select(Job.id).where(which).order_by(Job.id).limit(SLICE).with_for_update().cte("in_order")
     stopped = (
@@ -58,8 +64,7 @@ def _cancel_some(database: Database, which: ColumnElement[bool]) -> Sequence[str
         )
         .returning(Job.id)
     )
-    with database.write() as connection:
-        return connection.execute(stopped).scalars().all()
+    return connection.execute(stopped).scalars().all()
 
 
 def retry(database: Database, ids: Sequence[str]) -> list[str]:
@@ -77,9 +82,21 @@ def retry_once(database: Database, job_id: str, request: Request) -> bool:
 
 @again_after_conflict
 def _retry_slice(database: Database, ids: Sequence[str], request: Request | None) -> Sequence[str]:
+    with database.write() as connection:
+        queued = retry_some(connection, Job.id.in_(ids))
+        if request is not None and not queued:
+            raise_if_answered(connection, request)
+        elif request is not None:
+            open_receipt(connection, database.dialect, request)
+            close_receipt(connection, request, {"job_ids": list(queued)})
+        return queued
+
+
+def retry_some(connection: Connection, which: ColumnElement[bool]) -> Sequence[str]:
+    """Queue jobs again within a transaction; the ids of those for which it was possible."""
     again = (
         update(Job)
-        .where(Job.id.in_(ids), Job.state.in_(MOVES[Move.RETRY].sources))
+        .where(which, Job.state.in_(MOVES[Move.RETRY].sources))
         .values(
             state=JobState.QUEUED, finished_at=None, attempts=0, losses=0, due_at=None, announced_until=None,
             deadline_at=None, cancel_requested=False, error_code=None, error_message=None, error_retryable=None,
@@ -87,15 +104,9 @@ def _retry_slice(database: Database, ids: Sequence[str], request: Request | None
         )
         .returning(Job.id)
     )  # fmt: skip
-    with database.write() as connection:
-        queued = connection.execute(again).scalars().all()
-        connection.execute(delete(Result).where(Result.job_id.in_(queued)))
-        if request is not None and not queued:
-            raise_if_answered(connection, request)
-        elif request is not None:
-            open_receipt(connection, database.dialect, request)
-            close_receipt(connection, request, {"job_ids": list(queued)})
-        return queued
+    queued = connection.execute(again).scalars().all()
+    connection.execute(delete(Result).where(Result.job_id.in_(queued)))
+    return queued
 
 
 @again_after_conflict

@@ -3,7 +3,7 @@
 Every function returns frozen values; rows do not leave this folder.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +28,8 @@ class JobFilter:
     batch_id: str | None = None
     error_code: str | None = None
     since: datetime | None = None
+    until: datetime | None = None
+    """Made before then."""
     search: str | None = None
     """A piece of the source or the client's reference."""
 
@@ -92,6 +94,8 @@ def matching(wanted: JobFilter) -> list[ColumnElement[bool]]:
         conditions.append(Job.id.in_(wanted.ids))
     if wanted.since is not None:
         conditions.append(Job.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(Job.created_at < wanted.until)
     if wanted.search:
         piece = "%" + wanted.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         conditions.append(or_(Job.source.ilike(piece, escape="\\"), Job.client_ref.ilike(piece, escape="\\")))
@@ -136,6 +140,12 @@ def get_jobs(database: Database, ids: Iterable[str]) -> dict[str, JobView]:
         with database.read() as connection:
             found |= {row.id: _job_view(row) for row in connection.execute(query)}
     return found
+
+
+def owned_among(database: Database, ids: Sequence[str], *, owner: str) -> set[str]:
+    """Those of these jobs that are the owner's. Uses the primary key."""
+    with database.read() as connection:
+        return set(connection.execute(select(Job.id).where(Job.id.in_(ids), Job.owner == owner)).scalars())
 
 
 def final_among(database: Database, ids: Iterable[str]) -> set[str]:

@@ -24,6 +24,7 @@ from models.state import JobState
 from models.store.budgets import check_limit, put_budget
 from models.store.receipts import Request, close_receipt, open_receipt
 from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
+from models.store.uploads import NewUpload, keep_upload
 
 ROWS_PER_STATEMENT = 2_000
 
@@ -45,6 +46,8 @@ class NewJob:
     reuse: bool = True
     owes_reply: bool = False
     deadline_seconds: float | None = None
+    upload: NewUpload | None = None
+    """The file that its source names, if it came with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +88,7 @@ def submit(
 
     A `request` is done once; its receipt holds `batch_id` and `job_ids`.
     Relies on the unique indexes of (owner, idempotency_key) on batch and job, and on the lock of the batch's row.
-    Raises FailureError(invalid_options) naming `budget_usd`; AnsweredBeforeError, KeyReusedError.
+    Raises FailureError(invalid_options) naming `budget_usd`; AnsweredBeforeError, KeyReusedError, UploadLostError.
     """
     budget_usd = None if batch.budget_usd is None else check_limit(batch.budget_usd, field="budget_usd")
     with database.write() as connection:
@@ -103,6 +106,9 @@ def submit(
             made = {row.id for row in connection.execute(_job_insert(database.dialect), values)}
             new |= made
             ids += _ids_of(connection, batch.owner, rows, made)
+        for job_id, job in zip(ids, jobs, strict=True):
+            if job.upload is not None:
+                keep_upload(connection, job.upload, job_id)
         connection.execute(update(Batch).where(Batch.id == batch_id).values(next_turn=turns.reached))
         if budget_usd is not None:
             put_budget(connection, database.dialect, Scope.BATCH, batch_id, limit_usd=budget_usd, period=Period.TOTAL)

@@ -7,10 +7,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from models.bulk_action import BulkState, BulkVerb
 from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record, given_back
 from models.store import admin, claims, lanes, leases, reports
+from models.store.bulk_actions import NewBulkAction, create_bulk_action, find_bulk_action
+from models.store.queries import JobFilter
 from models.store.record import record
 from tests.services.databases import migrated
 from tests.services.embedded import Bench, eventually
@@ -207,6 +212,19 @@ def test_the_same_bytes_with_the_same_question_are_paid_for_once(bench: Bench) -
     assert (reused.reused_from, reused.calls, reused.output) == (first.id, 0, first.output)
     assert (german.reused_from, german.calls) == (None, 1)
     assert (again.reused_from, again.calls) == (None, 1)
+
+
+@pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
+def test_a_worker_does_bulk_actions_beside_its_jobs(bench: Bench) -> None:
+    ids = bench.submit(bench.pictures(3))
+    admin.cancel(bench.database, ids)
+    wanted = JobFilter(owner="default", ids=tuple(ids))
+    action_id = create_bulk_action(bench.database, NewBulkAction(action=BulkVerb.RETRY, wanted=wanted))
+    with bench.worker():
+        bench.wait_for(ids, "succeeded")
+    view = find_bulk_action(bench.database, action_id, owner="default")
+    assert view is not None
+    assert (view.state, view.changed) == (BulkState.SUCCEEDED, 3)
 
 
 def test_a_database_that_is_away_for_a_moment_loses_nothing_and_pays_nothing_twice(

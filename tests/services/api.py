@@ -17,6 +17,7 @@ from models.api_key import KeyScope
 from models.database import Database
 from models.store.keys import create_key
 from worker.environment import load_settings
+from worker.source_settings import make_storage
 
 NDJSON = "application/x-ndjson"
 EVERYTHING = frozenset(KeyScope)
@@ -63,8 +64,9 @@ def site(database: Database, folder: Path, **settings: Any) -> Iterator[Site]:
     """The API, reachable from this machine alone, as long as the block lasts."""
     loaded = load_settings(flags={"home": folder, **settings}, environment={}, dotenv=folder / "none")
     parts = Parts(
-        settings=loaded.settings, database=database, prices=load_prices(None), submitted=lambda: None, is_loopback=True
-    )
+        settings=loaded.settings, database=database, prices=load_prices(None), storage=make_storage(loaded.settings),
+        submitted=lambda: None, is_loopback=True,
+    )  # fmt: skip
     app = create_app(parts)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=True) as client:
         yield Site(app=app, parts=parts, client=client)

@@ -11,6 +11,7 @@ SHARED = {"/livez", "/readyz", "/v1/lanes", "/v1/workers", "/v1/lanes/{lane}/pau
 """What all owners share: it takes the scope admin, or tells nothing."""
 BODIES: dict[str, Any] = {
     "/v1/jobs": item(9), "/v1/batches": {"items": [item(9)]}, "/v1/lanes/{lane}/pause": {"seconds": 60},
+    "/v1/bulk-actions": {"action": "cancel", "filter": {"kind": "caption"}},
 }  # fmt: skip
 
 
@@ -25,19 +26,23 @@ def test_no_route_shows_or_changes_what_is_anothers(api: Site) -> None:
     """Everything of Ada's is asked for with Bob's key: a single thing is not found, and no list or sum counts it."""
     ada, bob = api.key("ada"), api.key("bob", EVERYTHING - {KeyScope.ADMIN})
     job = api.submit(1, ada, client_ref="secret-ref", metadata={"note": "secret"})
+    wanted = {"action": "cancel", "ids": [job["id"]], "reason": "secret"}
+    bulk = api.client.post("/v1/bulk-actions", json=wanted, headers=ada).json()
+    assert api.client.post("/v1/bulk-actions", json=wanted, headers=bob).status_code == 422
     before = api.client.get(f"/v1/jobs/{job['id']}", headers=ada).json()
     asked = 0
     for method, path in routes(api):
-        url = path.format(job_id=job["id"], batch_id=job["batch_id"], lane=job["model"])
+        url = path.format(job_id=job["id"], batch_id=job["batch_id"], lane=job["model"], bulk_action_id=bulk["id"])
         answer = api.client.request(method, url, headers=bob, json=BODIES.get(path))
-        hidden = (job["id"], job["batch_id"], "secret", "/media/1.jpg", '"ada"')
+        hidden = (job["id"], bulk["id"], job["batch_id"], "secret", "/media/1.jpg", '"ada"')
         said = answer.text if answer.status_code < 400 else ""  # a refusal names what was asked for
         assert not [piece for piece in hidden if piece in said], f"{method} {path} shows {said}"
         if "{" in path and path not in SHARED:
             assert answer.status_code == 404, f"{method} {path} answers {answer.status_code}"
         asked += 1
-    assert asked >= 19
+    assert asked >= 23
     assert api.client.get(f"/v1/jobs/{job['id']}", headers=ada).json() == before
+    assert api.client.get(f"/v1/bulk-actions/{bulk['id']}", headers=ada).json() == bulk
 
 
 def test_an_answer_about_anothers_job_is_that_about_one_that_never_was(api: Site) -> None:

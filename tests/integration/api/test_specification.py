@@ -43,7 +43,11 @@ def test_every_answer_is_declared(crowded: Site, examples: int) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", crowded.app)
     job, done = crowded.submit(0), crowded.submit(1)
     crowded.client.post(f"/v1/jobs/{done['id']}/cancel")  # or its events would have no end
-    known = {"job_id": job["id"], "batch_id": done["batch_id"], "lane": job["model"]}
+    wanted = {"action": "cancel", "ids": [job["id"]]}
+    bulk = crowded.client.post("/v1/bulk-actions", json=wanted).json()
+    known = {
+        "job_id": job["id"], "batch_id": done["batch_id"], "lane": job["model"], "bulk_action_id": bulk["id"],
+    }  # fmt: skip
     key = crowded.key()
     checks = CHECKS.get_by_names(NAMES)
     asked: set[str] = set()
@@ -87,6 +91,8 @@ def _try(trial: _Trial, checks: Any, asked: set[str]) -> None:
         if case.query and "wait" in case.query:
             case.query["wait"] = 0 if mode is GenerationMode.POSITIVE else "long"
         asked.add(f"{case.method} {operation.path}")
-        case.call_and_validate(headers=trial.key, checks=checks)
+        is_form = case.media_type == "multipart/form-data"  # where every value is text, so that a wrong type is none
+        asked_of = [each for each in checks if not is_form or each.__name__ != "negative_data_rejection"]
+        case.call_and_validate(headers=trial.key, checks=asked_of)
 
     ask()
