@@ -63,7 +63,7 @@ class ApiError(MediascribeError):
         super().__init__(f"{self.code} ({status}): {self.detail or self.title}")
 
 
-_RETRYABLE = frozenset({429, 500, 502, 503, 504})
+_RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class InvalidRequestError(ApiError):

@@ -8,7 +8,8 @@ from enum import Enum, auto
 from mediascribe_client.errors import ApiError, ConnectionFailedError, MediascribeError
 
 TOO_MANY = 429
-AWAY = frozenset({502, 503, 504})
+AWAY = frozenset({408, 502, 503, 504})
+"""Too slow on the way to the server, or it is away."""
 
 
 class Repeat(Enum):
