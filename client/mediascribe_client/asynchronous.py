@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from mediascribe_client import calls
-from mediascribe_client.bodies import Items, LocalFile
+from mediascribe_client.bodies import Items, LocalFile, for_asyncio
 from mediascribe_client.calls import Call, Page
 from mediascribe_client.connection import Connection, connection_of
 from mediascribe_client.given import JobFields, JobFilters, Kind, NewJob, TextFormat
@@ -63,7 +63,7 @@ class AsyncSender:
             return None
         try:
             with step.opened() as body:
-                request = self._http.build_request(**self._connection.request(step, body))
+                request = self._http.build_request(**self._connection.request(step, for_asyncio(body)))
                 answer = await self._http.send(request, stream=True, follow_redirects=False)
             if not (step.is_stream and answer.is_success):
                 await answer.aread()

@@ -88,6 +88,17 @@ async def _pieces_async(items: AsyncIterable[NewJob]) -> AsyncIterator[bytes]:
     yield portions.rest()
 
 
+def for_asyncio(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same body for an asynchronous client, which takes no plain iterator for its content."""
+    content = body.get("content")
+    return {**body, "content": _awaited(content)} if isinstance(content, Iterator) else body
+
+
+async def _awaited(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
 @dataclass(frozen=True)
 class LocalFile:
     """A file of this machine, to be sent along: its path, or an open binary file that can be rewound.

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 PAGE_ITEMS = 200
 KEY = "Idempotency-Key"
+CANCEL_SECONDS = 300.0
+"""So long a server may take to stop a million jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +159,10 @@ def get_results(batch_id: str) -> Call[None]:
 
 def cancel_batch(batch_id: str) -> Call[int]:
     """Stop all jobs of a batch that are not done; how many."""
-    path = _batch_path(batch_id, "/cancel")
-    return Call(method="POST", path=path, repeat=Repeat.IF_NOT_DONE, read=lambda answer: int(answer.json()["changed"]))
+    return Call(
+        method="POST", path=_batch_path(batch_id, "/cancel"), repeat=Repeat.IF_NOT_DONE,
+        least_read_seconds=CANCEL_SECONDS, read=lambda answer: int(answer.json()["changed"]),
+    )  # fmt: skip
 
 
 def follow_batch(batch_id: str, *, last_event_id: str | None, least_read_seconds: float) -> Call[None]:

@@ -27,7 +27,7 @@ class Connection:
 
     def request(self, call: Call[Any], body: Mapping[str, Any]) -> dict[str, Any]:
         """What httpx2 builds the request of."""
-        read_seconds = max(self.timeout_seconds, call.least_read_seconds)
+        silence = self.timeout_seconds
         headers = {"User-Agent": f"mediascribe-client/{__version__}", "Accept": "application/json", **call.headers}
         headers |= body.get("headers", {})
         if self.api_key:
@@ -38,11 +38,8 @@ class Connection:
             "url": self.base_url + call.path,
             "params": call.query or None,
             "headers": headers,
-            "timeout": {
-                "connect": min(CONNECT_SECONDS, self.timeout_seconds), "read": read_seconds,
-                "write": self.timeout_seconds, "pool": self.timeout_seconds,
-            },
-        }  # fmt: skip
+            "timeout": (min(CONNECT_SECONDS, silence), max(silence, call.least_read_seconds), silence, silence),
+        }
 
 
 def connection_of(
