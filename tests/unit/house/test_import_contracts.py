@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = ("models", "media", "gemini", "tasks", "worker", "api", "cli", "simulator", "migrations", "mediascribe_client")
+FOLDERS = (
+    "models",
+    "media",
+    "gemini",
+    "tasks",
+    "worker",
+    "api",
+    "cli",
+    "simulator",
+    "migrations",
+    "mediascribe_client",
+)
 LINTER = Path(sys.executable).with_name("lint-imports")
 
 
