@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from cli.main import app
-from worker.environment import GEMINI_NAMES
+from worker.environment import CLIENT_NAMES, GEMINI_NAMES
 from worker.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[3]
@@ -22,7 +22,7 @@ TEST_NAME = re.compile(r"`(test_\w+)`")
 SETTING = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
 COMMAND = re.compile(r"mediascribe((?: [a-z]+)+)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
-OUR_FILE = re.compile(r"`((?:models|media|gemini|tasks|worker|cli|simulator|tests|benchmarks)/[\w/]+\.\w+)`")
+OUR_FILE = re.compile(r"`((?:models|media|gemini|tasks|worker|cli|simulator|client|tests|benchmarks)/[\w/]+\.\w+)`")
 
 
 def page_name(page: Path) -> str:
@@ -72,7 +72,7 @@ def test_every_file_of_ours_that_is_named_exists(page: Path) -> None:
 
 
 def test_every_setting_that_is_named_exists(page: Path) -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | set(GEMINI_NAMES)
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | set(GEMINI_NAMES) | CLIENT_NAMES
     assert {name for name in SETTING.findall(page.read_text()) if name != PREFIX} <= known | {PREFIX.rstrip("_")}
 
 
