@@ -156,6 +156,16 @@ def test_a_file_is_sent_as_a_form_byte_by_byte_the_same_again(
     assert int(first.headers["content-length"]) == len(first.body)
 
 
+def test_pages_are_asked_for_one_after_the_other(server: Scripted, asking: Any) -> None:
+    def page(cursor: str | None) -> Reply:
+        return Reply(body=json.dumps({"jobs": [job_shape(view())] * 2, "next_cursor": cursor}).encode())
+
+    server.says(page("next/1"), page(None))
+    assert len(list(asking.jobs.list(state="failed", batch="my batch"))) == 4
+    asked = "/v1/jobs?state=failed&batch=my%20batch&limit=200"
+    assert [each.path.replace("+", "%20") for each in server.asked] == [asked, f"{asked}&cursor=next%2F1"]
+
+
 def event(name: str, number: int) -> bytes:
     return f"event: {name}\nid: {number}-x\ndata: {json.dumps(COUNTS)}\n\n: still here\n\n".encode()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -67,6 +67,7 @@ def test_a_job_without_output_says_why() -> None:
     assert (early.value.code, early.value.retryable) == ("no_result", True)
 
 
+@settings(max_examples=40)
 @given(
     lines=st.lists(st.text(min_size=1).filter(lambda text: "\n" not in text and text.strip())),
     cuts=st.lists(st.integers(0, 400)),

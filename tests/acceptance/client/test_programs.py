@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,11 +17,10 @@ import pytest
 from standardwebhooks import Webhook
 
 from mediascribe_client import Mediascribe
-from tests.acceptance.conftest import ROOT, Shell, quick_shell
-from tests.acceptance.test_api import Serving, serving
+from tests.acceptance.conftest import ROOT, Shell
+from tests.acceptance.test_api import Serving
 from tests.services.embedded import eventually
 from tests.services.process import LOOPBACK, free_port
-from tests.services.simulator import Simulator
 
 FENCE = re.compile(r"^```(python|sh)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -31,21 +29,6 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 def programs(page: str, language: str = "python") -> list[str]:
     """What a page shows, in its order."""
     return [body for name, body in FENCE.findall((ROOT / page).read_text()) if name == language]
-
-
-@pytest.fixture(scope="module")
-def shell(shared_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """A folder with a picture, a recording and some photos."""
-    shell = quick_shell(tmp_path_factory.mktemp("programs"), shared_simulator)
-    shutil.copy(shell.pictures(3) / "000.jpg", shell.folder / "cat.jpg")
-    shell.recording()
-    return shell
-
-
-@pytest.fixture(scope="module")
-def api(shell: Shell) -> Iterator[Serving]:
-    with serving(shell, "up") as running:
-        yield running
 
 
 def variables(shell: Shell, api: Serving) -> dict[str, str]:
@@ -130,6 +113,10 @@ def test_a_nightly_job_does_no_harm_when_it_runs_twice(shell: Shell, api: Servin
     assert first == second
     assert "3 of 3 done" in first
     assert len((shell.folder / "captions.txt").read_text().splitlines()) == 3
+
+
+@pytest.mark.long
+def test_a_nightly_run_of_the_command_pays_once(shell: Shell) -> None:
     (script,) = programs("docs/how-to/from-cron.md", "sh")
     for paid in (3, 0):
         before = len(shell.gemini.ledger())
