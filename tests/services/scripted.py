@@ -44,44 +44,49 @@ class Scripted:
         self.replies, self.asked = list(replies), []
 
 
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    said: Scripted
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65_537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = b"".join(self._body(headers))
+        self.said.asked.append(Request(method=self.command, path=self.path, headers=headers, body=body))
+        self._answer(self.said.replies.pop(0) if len(self.said.replies) > 1 else self.said.replies[0])
+
+    def _body(self, headers: Mapping[str, str]) -> Iterator[bytes]:
+        if headers.get("transfer-encoding") != "chunked":
+            yield self.rfile.read(int(headers.get("content-length", 0)))
+            return
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def _answer(self, reply: Reply) -> None:
+        if reply.status is None:
+            self.close_connection = True
+            return
+        length = len(reply.body) + reply.breaks_off
+        lines = [f"HTTP/1.1 {reply.status} Said", f"Content-Length: {length}"]
+        lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + reply.body)
+        self.close_connection = reply.breaks_off
+
+
 @contextmanager
 def scripted() -> Iterator[Scripted]:
     """Such a server, as long as the block lasts."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_one_request(self) -> None:
-            self.raw_requestline = self.rfile.readline(65_537)
-            if not self.raw_requestline or not self.parse_request():
-                self.close_connection = True
-                return
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            body = b"".join(self._body(headers))
-            said.asked.append(Request(method=self.command, path=self.path, headers=headers, body=body))
-            self._answer(said.replies.pop(0) if len(said.replies) > 1 else said.replies[0])
-
-        def _body(self, headers: Mapping[str, str]) -> Iterator[bytes]:
-            if headers.get("transfer-encoding") != "chunked":
-                yield self.rfile.read(int(headers.get("content-length", 0)))
-                return
-            while size := int(self.rfile.readline(), 16):
-                yield self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-
-        def _answer(self, reply: Reply) -> None:
-            if reply.status is None:
-                self.close_connection = True
-                return
-            length = len(reply.body) + reply.breaks_off
-            lines = [f"HTTP/1.1 {reply.status} Said", f"Content-Length: {length}"]
-            lines += [f"{name}: {value}" for name, value in reply.headers.items()]
-            self.wfile.write("\r\n".join([*lines, "", ""]).encode() + reply.body)
-            self.close_connection = reply.breaks_off
+    class Handler(_Handler):
+        """Of this server alone."""
 
     server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    said = Scripted(url=f"http://{LOOPBACK}:{server.server_port}")
+    Handler.said = said = Scripted(url=f"http://{LOOPBACK}:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
