@@ -117,12 +117,11 @@ class LocalFile:
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        """The file at its beginning; closed at the end if it was opened here. Raises OSError."""
+        """The file, which httpx2 rewinds; closed at the end if it was opened here. Raises OSError."""
         if isinstance(self.content, str | PathLike):
             with Path(self.content).open("rb") as file:
                 yield file
         else:
-            self.content.seek(0)
             yield self.content
 
 

@@ -143,9 +143,11 @@ def test_a_file_is_sent_as_a_form_byte_by_byte_the_same_again(
     path.write_bytes(bytes(range(256)) * 1_000)
     server.says(BROKEN, JOB)
     with path.open("rb") as file:
-        asking.caption(LocalFile(file if is_open else path), options={"language": "de"}, priority=5, client_ref="r")
-    first, second = server.asked
-    assert (first.body, first.headers[KEY]) == (second.body, second.headers[KEY])
+        local = LocalFile(file if is_open else path)
+        for _ in range(2):
+            asking.caption(local, options={"language": "de"}, priority=5, client_ref="r", idempotency_key='"mine"')
+    first = server.asked[0]
+    assert [(each.body, each.headers[KEY]) for each in server.asked] == [(first.body, '"mine"')] * 3
     head = f"Content-Type: {first.headers['content-type']}\r\n\r\n".encode()
     form = email.message_from_bytes(head + first.body, policy=email.policy.HTTP)
     parts = {part.get_param("name", header="content-disposition"): part for part in form.iter_parts()}
