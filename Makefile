@@ -4,7 +4,9 @@
 PYTHON  ?= python3
 BIN     := .venv/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PROJECT := $(PIP) install --no-deps --no-build-isolation --editable .
+# mediascribe, and its Python client, which is a distribution of its own.
+PROJECT := $(PIP) install --no-deps --no-build-isolation --editable . --editable ./client
+SOURCES := pyproject.toml client/pyproject.toml
 # tests/conftest.py says how many processes there are.
 PYTEST  := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 UV      := 0.13.9
@@ -55,23 +57,23 @@ lock: .venv-lock/bin/uv ## Write the lock files from pyproject.toml (UPGRADE=--u
 	@$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements.lock
 
 clean: ## Remove all that was made here, the data of the embedded mode excepted
-	rm -rf .venv .venv-lock build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-lock build dist demo-output *.egg-info client/build client/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps: as long as neither lock nor pyproject.toml is newer, there is nothing to do.
+# The stamps: as long as neither lock nor a pyproject.toml is newer, there is nothing to do.
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("mediascribe needs Python 3.11 or newer, $(PYTHON) is %d.%d: name another one with make PYTHON=..." % v[:2])'
 	@$(PYTHON) -m venv .venv
 
-.venv/ready: requirements.lock pyproject.toml | .venv/bin/python
+.venv/ready: requirements.lock $(SOURCES) | .venv/bin/python
 	@echo "Installing mediascribe into .venv ..."
 	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
 	@$(PROJECT)
 	@touch $@
 
 # The development lock holds all that the other one holds, in the same versions.
-.venv/ready-dev: requirements-dev.lock requirements.lock pyproject.toml | .venv/bin/python
+.venv/ready-dev: requirements-dev.lock requirements.lock $(SOURCES) | .venv/bin/python
 	@echo "Installing mediascribe and its development tools into .venv ..."
 	@$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
 	@$(PROJECT)

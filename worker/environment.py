@@ -32,6 +32,9 @@ GEMINI_NAMES = (
 )
 """Read as google-genai reads them, from the environment or `.env`."""
 
+CLIENT_NAMES = frozenset({"MEDIASCRIBE_URL", "MEDIASCRIBE_API_KEY"})
+"""For programs that use the Python client; they may stand in the same environment and are none of our settings."""
+
 
 class SettingsError(ValueError):
     """A setting that cannot be; the words name it and what it may be."""
@@ -59,7 +62,7 @@ def load_settings(
     sources = dict.fromkeys(Settings.model_fields, "default")
     for source, layer in layers:
         for name, value in layer.items():
-            if name.startswith(PREFIX):
+            if name.startswith(PREFIX) and name not in CLIENT_NAMES:
                 field = _field_of(name, source)
                 values[field], sources[field] = value, source
     given = {name: value for name, value in (flags or {}).items() if value is not None}

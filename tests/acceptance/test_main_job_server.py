@@ -1,7 +1,9 @@
 """An app on a server: submit, worker processes, real Redis and PostgreSQL; what breaks is the business of `tests/faults`."""
 
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,5 +123,16 @@ def test_a_bare_celery_producer_gets_its_output(somebody: Person, media: Path, r
             timeout=40
         )
         (job,) = somebody.reads("jobs", "list", "--search", "mine-1")["jobs"]
+        told = _runs_the_page(redis_url, picture, str(media / "nowhere.jpg"))
+        assert ["Simulated" in told[0], "source_not_found" in told[1]] == [True, True], told
     assert job["client_ref"] == "mine-1"
     producer.close()
+
+
+def _runs_the_page(broker: str, *sources: str) -> list[str]:
+    """What the program of the how-to page prints."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "celery-producer.md"
+    program = page.read_text().partition("```python\n")[2].partition("```")[0]
+    program = re.sub(r"redis://localhost:6379/\d", broker, program)
+    command = [sys.executable, "-c", program, *sources]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = ("models", "media", "gemini", "tasks", "worker", "api", "cli", "simulator", "migrations")
+FOLDERS = (
+    "models",
+    "media",
+    "gemini",
+    "tasks",
+    "worker",
+    "api",
+    "cli",
+    "simulator",
+    "migrations",
+    "mediascribe_client",
+)
 LINTER = Path(sys.executable).with_name("lint-imports")
 
 
@@ -62,6 +73,8 @@ def test_the_project_keeps_its_import_contracts() -> None:
         ("api", "redis"),
         ("worker", "obstore"),
         ("api", "httpcore2"),
+        ("mediascribe_client", "models"),
+        ("cli", "mediascribe_client"),
     ],
 )
 def test_a_forbidden_import_breaks_a_contract(skeleton: Path, importer: str, imported: str) -> None:

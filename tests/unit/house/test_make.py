@@ -22,7 +22,8 @@ def test_make_refuses_a_python_that_is_too_old(tmp_path: Path) -> None:
     old.write_text("#!/bin/sh\necho 'too old' >&2\nexit 1\n")
     old.chmod(0o755)
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
-    for name in ("requirements.lock", "pyproject.toml"):
+    (tmp_path / "client").mkdir()
+    for name in ("requirements.lock", "pyproject.toml", "client/pyproject.toml"):
         (tmp_path / name).touch()
     made = subprocess.run(["make", "venv", f"PYTHON={old}"], cwd=tmp_path, check=False, capture_output=True, text=True)
     assert made.returncode

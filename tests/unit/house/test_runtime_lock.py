@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 
-TAKEN_WHERE_FOUND = {"psutil", "pyyaml"}
+TAKEN_WHERE_FOUND = {"django", "psutil", "pyyaml"}
 """What a library imports if it is there, and does without if not."""
 
 IMPORTS = """

@@ -1,0 +1,80 @@
+"""mediascribe-client: captions and transcripts from a mediascribe server.
+
+    from mediascribe_client import Mediascribe
+
+    with Mediascribe() as client:
+        print(client.wait(client.caption("/srv/photos/cat.jpg")).result().alt_text)
+
+Names are imported when they are used first, so importing the package costs little: httpx2 comes with the first client, pydantic with
+the first answer.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mediascribe_client.errors import (
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    ConnectionFailedError,
+    FieldError,
+    InvalidRequestError,
+    JobFailedError,
+    MediascribeError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RequestTimeoutError,
+    ServerError,
+    WaitTimeoutError,
+    WebhookVerificationError,
+)
+from mediascribe_client.version import __version__
+
+if TYPE_CHECKING:
+    from mediascribe_client.asynchronous import AsyncMediascribe
+    from mediascribe_client.bodies import LocalFile
+    from mediascribe_client.given import JobFields, JobFilters, NewJob
+    from mediascribe_client.shapes import (
+        Batch,
+        BatchEvent,
+        BatchReport,
+        CaptionOutput,
+        ItemOutcome,
+        Job,
+        JobError,
+        Missing,
+        Output,
+        Progress,
+        RefusedItem,
+        Segment,
+        SubmittedBatch,
+        TranscriptOutput,
+        Usage,
+        Word,
+    )
+    from mediascribe_client.sync import Mediascribe
+    from mediascribe_client.webhooks import WebhookEvent, verify_webhook
+
+__all__ = [
+    "ApiError", "AsyncMediascribe", "AuthenticationError", "Batch", "BatchEvent", "BatchReport", "CaptionOutput",
+    "ConflictError", "ConnectionFailedError", "FieldError", "InvalidRequestError", "ItemOutcome", "Job", "JobError",
+    "JobFailedError", "JobFields", "JobFilters", "LocalFile", "Mediascribe", "MediascribeError", "Missing", "NewJob",
+    "NotFoundError", "Output", "PermissionDeniedError", "Progress", "RateLimitedError", "RefusedItem",
+    "RequestTimeoutError", "Segment", "ServerError", "SubmittedBatch", "TranscriptOutput", "Usage", "WaitTimeoutError",
+    "WebhookEvent", "WebhookVerificationError", "Word", "__version__", "verify_webhook",
+]  # fmt: skip
+
+_HOMES = {
+    "AsyncMediascribe": "asynchronous", "JobFields": "given", "JobFilters": "given", "LocalFile": "bodies",
+    "Mediascribe": "sync", "NewJob": "given", "WebhookEvent": "webhooks", "verify_webhook": "webhooks",
+}  # fmt: skip
+"""Where a name comes from that is not in `shapes`."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'shapes')}"), name)
+    globals()[name] = value
+    return value
