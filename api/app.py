@@ -16,6 +16,7 @@ from api.events import Places
 from api.middleware import Bodies, Frame
 from api.parts import Parts
 from api.problems import ProblemCode, problem_response
+from api.together import submitting_together
 from api.waiting import Watcher
 from models.store.queries import final_among
 
@@ -25,6 +26,7 @@ def create_app(parts: Parts) -> FastAPI:
     app = routed_app()
     app.state.parts = parts
     app.state.places = Places()
+    app.state.together = submitting_together(parts)
     app.state.watcher = Watcher(lambda ids: final_among(parts.database, ids), is_leaving=parts.leaving.is_set)
     app.state.ready_until = float("-inf")
     for kind in (HTTPException, RequestValidationError):

@@ -17,13 +17,14 @@ from api.problems import ProblemCode, ProblemError
 from api.results import ResultFormat, result_of
 from api.schemas import JobPage, JobShape
 from api.sources import check_source
+from api.together import Together, together_of
 from api.waiting import Watcher, watcher_of
 from models.failures import FailureError
 from models.state import FINAL
 from models.store import admin, queries, reports
 from models.store.queries import JobFilter, JobView
-from models.store.receipts import AnsweredBeforeError
-from models.store.submit import NewBatch, submit
+from models.store.receipts import AnsweredBeforeError, KeyReusedError
+from models.store.singles import Single
 from worker.shapes import job_shape
 from worker.submit import sort_out
 
@@ -37,10 +38,11 @@ router = APIRouter(tags=["jobs"], dependencies=[Depends(given.refuse_unknown)])
     response_model=JobShape,
     responses=problems(400, 409, 413, 422),
 )
-def submit_job(
+async def submit_job(
     request: Request,
     parts: Wired,
     caller: Writer,
+    together: Annotated[Together, Depends(together_of)],
     body: NewJobBody,
     digest: given.Digest,
     key: given.IdempotencyKey = None,
@@ -52,12 +54,13 @@ def submit_job(
     jobs, refused = sort_out([item], parts.settings, parts.prices, owner=caller.owner)
     if refused:
         raise FailureError(refused[0])
-    try:
-        made = submit(parts.database, NewBatch(owner=caller.owner), [jobs[0]], request=asked_once)
-    except AnsweredBeforeError as known:
-        return _accepted(job_of(parts, caller, known.answer["job_ids"][0]), is_replay=True)
-    parts.submitted()
-    return _accepted(job_of(parts, caller, made.job_ids[0]), is_replay=False)
+    outcome = await together.ask(Single(owner=caller.owner, job=jobs[0], request=asked_once))
+    if isinstance(outcome, KeyReusedError):
+        raise outcome
+    if isinstance(outcome, AnsweredBeforeError):
+        known = await run_in_threadpool(job_of, parts, caller, outcome.answer["job_ids"][0])
+        return _accepted(known, is_replay=True)
+    return _accepted(outcome, is_replay=False)
 
 
 def _accepted(view: JobView, *, is_replay: bool) -> Response:

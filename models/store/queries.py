@@ -71,7 +71,7 @@ class JobView:
     output: Mapping[str, Any] | None
 
 
-_VIEW_COLUMNS = (
+VIEW_COLUMNS = (
     Job.id, Job.batch_id, Job.owner, Job.kind, Job.state, Job.source, Job.client_ref, Job.metadata_.label("metadata"),
     Job.priority, Job.attempts, Job.model, Job.lane, Job.model_version, Job.created_at, Job.started_at, Job.finished_at,
     Job.due_at.label("next_attempt_at"), Job.progress_done, Job.progress_total,
@@ -109,7 +109,7 @@ def list_jobs(
     if before is not None:
         query = query.where(Job.id < before)
     with database.read() as connection:
-        return [_job_view(row) for row in connection.execute(query)]
+        return [job_view(row) for row in connection.execute(query)]
 
 
 def iterate_jobs(database: Database, wanted: JobFilter, *, page: int = 500) -> Iterator[JobView]:
@@ -120,7 +120,7 @@ def iterate_jobs(database: Database, wanted: JobFilter, *, page: int = 500) -> I
         if after is not None:
             query = query.where(Job.id > after)
         with database.read() as connection:
-            views = [_job_view(row) for row in connection.execute(query)]
+            views = [job_view(row) for row in connection.execute(query)]
         yield from views
         if len(views) < page:
             return
@@ -134,7 +134,7 @@ def get_jobs(database: Database, ids: Iterable[str]) -> dict[str, JobView]:
     for start in range(0, len(wanted), 500):
         query = _view(with_output=True).where(Job.id.in_(wanted[start : start + 500]))
         with database.read() as connection:
-            found |= {row.id: _job_view(row) for row in connection.execute(query)}
+            found |= {row.id: job_view(row) for row in connection.execute(query)}
     return found
 
 
@@ -152,10 +152,11 @@ def final_among(database: Database, ids: Iterable[str]) -> set[str]:
 @cache  # to put it together takes as long as to run it
 def _view(with_output: bool) -> Select[Any]:  # noqa: FBT001 - private, always named
     if not with_output:
-        return select(*_VIEW_COLUMNS, literal(None).label("output"))
-    return select(*_VIEW_COLUMNS, Result.output).outerjoin(Result, Result.job_id == Job.id)
+        return select(*VIEW_COLUMNS, literal(None).label("output"))
+    return select(*VIEW_COLUMNS, Result.output).outerjoin(Result, Result.job_id == Job.id)
 
 
-def _job_view(row: Row[Any]) -> JobView:
+def job_view(row: Row[Any]) -> JobView:
+    """A row of VIEW_COLUMNS and `output`."""
     values = dict(row._mapping)  # noqa: SLF001 - public by SQLAlchemy's documentation
     return JobView(**values | {"state": JobState(values["state"]), "metadata": values["metadata"] or {}})
