@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from api import batches, health, jobs, reports, submitting
+from api import batches, health, jobs, metrics, reports, submitting
 from api.access import Access
 from api.document import TITLE, describe, methods_at, parameters_of
 from api.errors import problem_of
@@ -17,6 +17,7 @@ from api.middleware import Bodies, Frame
 from api.parts import Parts
 from api.problems import ProblemCode, problem_response
 from api.together import submitting_together
+from api.traffic import Traffic
 from api.waiting import Watcher
 from models.store.queries import final_among
 
@@ -26,6 +27,7 @@ def create_app(parts: Parts) -> FastAPI:
     app = routed_app()
     app.state.parts = parts
     app.state.places = Places()
+    app.state.registry = metrics.registry_of(parts)
     app.state.together = submitting_together(parts)
     app.state.watcher = Watcher(lambda ids: final_among(parts.database, ids), is_leaving=parts.leaving.is_set)
     app.state.ready_until = float("-inf")
@@ -33,7 +35,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.add_exception_handler(kind, _answer)
     app.add_middleware(Bodies, max_bytes=parts.settings.api_max_body_bytes)
     app.add_middleware(Access, parts=parts)
-    app.add_middleware(Frame)
+    app.add_middleware(Frame, traffic=Traffic(app.state.registry))
     return app
 
 
@@ -42,7 +44,7 @@ def routed_app() -> FastAPI:
     app = FastAPI(
         title=TITLE, version=version("mediascribe"), openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
-    for routes in (health, jobs, submitting, batches, reports):
+    for routes in (health, jobs, submitting, batches, reports, metrics):
         app.include_router(routes.router)
     app.add_route("/openapi.json", _document, include_in_schema=False)
     document = describe(app, app.version)
