@@ -5,12 +5,12 @@ JOBS, ROUNDS, HOURS, WORKERS and MINUTES in the environment make it shorter or l
 
 import sys
 
-from benchmarks import limiter, quota, recording, startup, throughput
+from benchmarks import api, limiter, quota, recording, startup, throughput
 
 
 def main() -> int:
     """One after the other, so that none disturbs another."""
-    return max(startup.main(), limiter.main(), recording.main([]), throughput.main([]), quota.main([]))
+    return max(startup.main(), limiter.main(), api.main([]), recording.main([]), throughput.main([]), quota.main([]))
 
 
 if __name__ == "__main__":
