@@ -10,12 +10,14 @@ from starlette.responses import JSONResponse, Response
 
 from api import batches, health, jobs, metrics, reports, submitting
 from api.access import Access
+from api.counting import keep_seconds
 from api.document import TITLE, describe, methods_at, parameters_of
 from api.errors import problem_of
 from api.events import Places
 from api.middleware import Bodies, Frame
 from api.parts import Parts
 from api.problems import ProblemCode, problem_response
+from api.remembered import Remembered
 from api.together import submitting_together
 from api.traffic import Traffic
 from api.waiting import Watcher
@@ -27,6 +29,7 @@ def create_app(parts: Parts) -> FastAPI:
     app = routed_app()
     app.state.parts = parts
     app.state.places = Places()
+    app.state.totals = Remembered(keep_seconds)
     app.state.registry = metrics.registry_of(parts)
     app.state.together = submitting_together(parts)
     app.state.watcher = Watcher(lambda ids: final_among(parts.database, ids), is_leaving=parts.leaving.is_set)

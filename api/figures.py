@@ -4,7 +4,6 @@ No label has values without bound: there is none for owners, and of lanes, which
 so many are told apart.
 """
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.parts import Parts
+from api.remembered import Remembered
 from models.database import DatabaseNotReadyError, DatabaseUnavailableError
 from models.state import FINAL, JobState
 from models.store import figures, lane_views, reports
@@ -47,7 +47,6 @@ class Facts:
     """Of lanes that have none of their own."""
     workers: Sequence[WorkerView]
     """Those that live."""
-    took_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,6 @@ class Figure:
 
 def read_facts(parts: Parts) -> Facts:
     """All of it. Raises DatabaseUnavailableError, DatabaseNotReadyError."""
-    began = time.monotonic()
     database, settings = parts.database, parts.settings
     workers = reports.list_workers(database, alive_seconds=settings.lease_seconds)
     return Facts(
@@ -82,7 +80,6 @@ def read_facts(parts: Parts) -> Facts:
         used=usage_by(database, UsageBy.LANE, UsageFilter()),
         limits=settings.lane_limits,
         workers=[worker for worker in workers if worker.alive],
-        took_seconds=time.monotonic() - began,
     )
 
 
@@ -91,15 +88,12 @@ class Figures(Collector):
 
     def __init__(self, read: Callable[[], Facts], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._read = read
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._facts: Facts | None = None
-        self._read_at = 0.0
+        self._remembered: Remembered[None, Facts] = Remembered(keep_seconds, clock=clock)
 
     def collect(self) -> Iterator[Metric]:
         """Every metric; while the database is away only that it is."""
         try:
-            facts, age_seconds = self._recent()
+            facts, age_seconds = self._remembered.ask(None, self._read)
         except (DatabaseUnavailableError, DatabaseNotReadyError):
             yield GaugeMetricFamily(*UP, value=0)
             return
@@ -108,13 +102,10 @@ class Figures(Collector):
         for figure in FIGURES:
             yield figure.family(facts)
 
-    def _recent(self) -> tuple[Facts, float]:
-        with self._lock:
-            facts, age_seconds = self._facts, self._clock() - self._read_at
-            if facts is None or age_seconds > max(FRESH_SECONDS, COST_OF_COUNTING * facts.took_seconds):
-                self._facts = facts = self._read()
-                self._read_at, age_seconds = self._clock(), 0.0
-            return facts, age_seconds
+
+def keep_seconds(took_seconds: float) -> float:
+    """For how long figures are believed that took so long to count."""
+    return max(FRESH_SECONDS, COST_OF_COUNTING * took_seconds)
 
 
 def _jobs(facts: Facts) -> Samples:

@@ -1,6 +1,7 @@
 """`python -m benchmarks`: everything that `make bench` measures, in a few minutes on two cores.
 
-JOBS, ROUNDS, HOURS, WORKERS and MINUTES in the environment make it shorter or longer.
+JOBS, ROUNDS, HOURS, WORKERS and MINUTES in the environment make it shorter or longer; API_SUBMITS, API_ITEMS, API_JOBS and
+API_SINGLES that of the API alone.
 """
 
 import sys

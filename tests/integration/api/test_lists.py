@@ -3,6 +3,8 @@
 import base64
 import time
 
+from api.counting import QUICK_SECONDS, keep_seconds
+from api.remembered import Remembered
 from models.store import admin
 from models.store.queries import JobFilter, iterate_jobs
 from tests.services.api import Site, item
@@ -112,3 +114,22 @@ def test_what_a_route_describes_is_what_the_command_line_shows(api: Site) -> Non
     described = api.app.openapi()["components"]["schemas"]["JobShape"]["properties"]
     assert list(described) == list(job)
     assert [view.id for view in iterate_jobs(api.database, JobFilter())] == [job["id"]]
+
+
+def test_sums_that_take_long_are_told_again_with_their_age_and_quick_ones_are_exact(api: Site) -> None:
+    now = [0.0]
+
+    def asked(path: str, *, took: float) -> tuple[int, str | None]:
+        """The total, and its age."""
+        api.app.state.totals = Remembered(lambda _: keep_seconds(took), clock=lambda: now[0])
+        api.submit(0)
+        before = api.client.get(path)
+        api.submit(1)
+        now[0] += 5.0
+        after = api.client.get(path)
+        return after.json()["total"] - before.json()["total"], after.headers.get("Age")
+
+    assert asked("/v1/stats", took=QUICK_SECONDS / 2) == (1, None)
+    assert asked("/v1/stats", took=1.0) == (0, "5")
+    assert asked("/v1/stats", took=0.4) == (1, None)
+    assert api.client.get("/v1/stats?kind=transcribe").json()["total"] == 0

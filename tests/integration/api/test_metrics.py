@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as plain_families
 
-from api.figures import FIGURES, MOST_LANES, OTHER_LANES, Facts, Figures
+from api.figures import FIGURES, FRESH_SECONDS, MOST_LANES, OTHER_LANES, Facts, Figures, keep_seconds
 from models.api_key import KeyScope
 from models.database import DatabaseUnavailableError
 from models.moves import Record, failed, succeeded
@@ -94,15 +94,17 @@ def test_the_database_is_counted_seldom_and_the_longer_it_takes_the_seldomer() -
     now, counted = [100.0], []
 
     def count() -> Facts:
+        now[0] += 2.0
         counted.append(now[0])
-        return Facts(**EMPTY, lanes=(), took_seconds=2.0)
+        return Facts(**EMPTY, lanes=())
 
     figures = Figures(count, clock=lambda: now[0])
     for passed in (0.0, 60.0, 39.0, 2.0):
         now[0] += passed
         ages = [family.samples[0].value for family in figures.collect() if family.name.endswith("age_seconds")]
         assert ages == [now[0] - counted[-1]]
-    assert counted == [100.0, 201.0]
+    assert counted == [102.0, 205.0]
+    assert keep_seconds(0.001) == FRESH_SECONDS
 
 
 def test_without_the_database_it_is_said_and_the_rest_is_told() -> None:
@@ -117,6 +119,6 @@ def test_lanes_beyond_a_number_are_told_together() -> None:
     """A lane is named by whoever submits."""
     lanes = [LaneFacts(name=f"m{number}", calls_today=1) for number in range(MOST_LANES + 20)]
     (today,) = (figure for figure in FIGURES if figure.name == "mediascribe_lane_calls_today")
-    samples = list(today.samples(Facts(**EMPTY, lanes=lanes, took_seconds=0.0)))
+    samples = list(today.samples(Facts(**EMPTY, lanes=lanes)))
     assert len(samples) == MOST_LANES + 1
     assert samples[-1] == ((OTHER_LANES,), 20)
