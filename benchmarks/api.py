@@ -51,11 +51,10 @@ Figures = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, save; 0 also where a target was missed, for it depends on the machine."""
     given = _given(arguments)
-    figures: Figures = {}
     for name in given.only or PARTS:
         before = os.getloadavg()[0]
-        figures[name] = {**PARTS[name](given), "load_average": [round(before, 1), round(os.getloadavg()[0], 1)]}
-    save("api", figures)
+        figures = PARTS[name](given)
+        save(f"api_{name}", {**figures, "load_average": [round(before, 1), round(os.getloadavg()[0], 1)]})
     return 0
 
 
@@ -141,7 +140,7 @@ def many(given: argparse.Namespace) -> Figures:
 
 LISTS: Mapping[str, Mapping[str, str]] = {
     "all jobs": {}, "succeeded jobs": {"state": "succeeded"}, "captions": {"kind": "caption"},
-    "failed jobs": {"state": "failed"}, "jobs that run": {"state": "running"}, "jobs since 2020": {"since": "2020-01-01T00:00:00+00:00"},
+    "failed jobs": {"state": "failed"}, "jobs that run": {"state": "running"}, "jobs since 2020": {"since": "2020-01-01T00:00:00+00:00"}, "jobs of the future": {"since": "2100-01-01T00:00:00+00:00"},
     "the largest batch": {"batch": backlog.batch_id(0)},
     "its failures": {"batch": backlog.batch_id(0), "error": "media_corrupt"},
 }  # fmt: skip

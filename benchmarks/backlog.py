@@ -7,10 +7,12 @@ import psycopg
 LARGEST_BATCH = 100_000
 USUAL_BATCH = 1_000
 OWNER = "default"
+BEGIN_SECONDS = 1_735_689_600
+"""When the first job was made, Unix time; each of the others a second later."""
 
 _BATCHES = """
 INSERT INTO batch (id, owner, next_turn, created_at)
-SELECT ('018f0000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, %(owner)s, 1, now() - interval '30 days'
+SELECT ('018f0000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, %(owner)s, 1, to_timestamp(%(begin)s)
 FROM generate_series(0, %(batches)s) AS n
 """
 
@@ -23,7 +25,7 @@ INSERT INTO job (
     error_retryable
 )
 SELECT
-    ('018f0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+    (lpad(to_hex(1000::bigint * (%(begin)s + n)), 12, '0') || '70008000000000000000')::uuid,
     ('018f0000-0000-7000-9000-' || lpad(to_hex(CASE WHEN n < %(largest)s THEN 0 ELSE 1 + n / %(usual)s END), 12, '0'))::uuid,
     %(owner)s, CASE WHEN n %% 10 = 0 THEN 'transcribe' ELSE 'caption' END, '/srv/media/' || n || '.jpg', '{}', 'm', 'm',
     true, false, 0, n, state, CASE WHEN state = 'queued' THEN 0 ELSE 1 END, 3, 1, 0, false,
@@ -31,7 +33,7 @@ SELECT
     1, 264, 31, 0, 0, 412000, CASE WHEN state = 'failed' THEN 'media_corrupt' END,
     CASE WHEN state = 'failed' THEN 'the picture ends in the middle' END, CASE WHEN state = 'failed' THEN false END
 FROM (
-    SELECT n, now() - interval '20 days' + n * interval '1 second' AS made, CASE
+    SELECT n, to_timestamp(%(begin)s + n) AS made, CASE
         WHEN n %% 100 < 94 THEN 'succeeded' WHEN n %% 100 < 96 THEN 'failed' WHEN n %% 100 < 97 THEN 'cancelled'
         ELSE 'queued'
     END AS state
@@ -52,10 +54,13 @@ def fill(address: str, jobs: int) -> None:
     """Write so many jobs into an empty database; its statistics are fresh afterwards."""
     with psycopg.connect(address, autocommit=True) as sql:
         sql.execute("SET synchronous_commit = off")
-        sql.execute(_BATCHES, {"owner": OWNER, "batches": 1 + jobs // USUAL_BATCH})
+        sql.execute(_BATCHES, {"owner": OWNER, "begin": BEGIN_SECONDS, "batches": 1 + jobs // USUAL_BATCH})
         for first in range(0, jobs, SLICE):
             last = min(first + SLICE, jobs) - 1
-            values = {"owner": OWNER, "largest": LARGEST_BATCH, "usual": USUAL_BATCH, "first": first, "last": last}
+            values = {
+                "owner": OWNER, "begin": BEGIN_SECONDS, "largest": LARGEST_BATCH, "usual": USUAL_BATCH,
+                "first": first, "last": last,
+            }  # fmt: skip
             sql.execute(_JOBS, values)
         sql.execute(_RESULTS)
         sql.execute("VACUUM ANALYZE")
@@ -69,7 +74,7 @@ def spread_ids(jobs: int, count: int) -> Sequence[str]:
 
 def job_id(number: int) -> str:
     """The id of a job by its place, from 0."""
-    return f"job_018f0000000070008000{number:012x}"
+    return f"job_{1_000 * (BEGIN_SECONDS + number):012x}70008000000000000000"
 
 
 def batch_id(number: int) -> str:
