@@ -137,22 +137,23 @@ def _with_headers(send: Send, allowance: Allowance) -> Send:
     return send_counted
 
 
-def caller_with(scope: KeyScope) -> Callable[[Request], Awaitable[Caller]]:
-    """Who asks, if their key has that scope."""
+def caller_with(*scopes: KeyScope) -> Callable[[Request], Awaitable[Caller]]:
+    """Who asks, if their key has one of the scopes."""
 
     async def check(request: Request) -> Caller:
         caller: Caller = request.state.caller
-        if scope not in caller.scopes:
-            raise ProblemError(ProblemCode.FORBIDDEN, f"the key lacks the scope {scope}")
+        if caller.scopes.isdisjoint(scopes):
+            raise ProblemError(ProblemCode.FORBIDDEN, f"the key lacks the scope {' or '.join(scopes)}")
         return caller
 
     return check
 
 
-def _may(scope: KeyScope) -> Any:
-    return Depends(caller_with(scope))
+def _may(*scopes: KeyScope) -> Any:
+    return Depends(caller_with(*scopes))
 
 
 Reader = Annotated[Caller, _may(KeyScope.READ)]
 Writer = Annotated[Caller, _may(KeyScope.WRITE)]
 Admin = Annotated[Caller, _may(KeyScope.ADMIN)]
+Monitor = Annotated[Caller, _may(KeyScope.METRICS, KeyScope.ADMIN)]

@@ -69,7 +69,7 @@ class NewJobBody(BaseModel):
 
     def item(self, *, idempotency_key: str | None = None) -> Item:
         """What is submitted."""
-        return Item(**self.model_dump(), idempotency_key=idempotency_key)
+        return Item(**dict(self), idempotency_key=idempotency_key)
 
 
 class NewBatchBody(BaseModel):

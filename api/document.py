@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from api.access import OPEN_PATHS
 from api.bodies import NewBatchBody, NewJobBody
 from api.job_form import DOCUMENTS
 from api.problems import MEDIA_TYPE
@@ -42,7 +43,7 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
         components["securitySchemes"] = {"key": _KEY}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
-                _describe(operation, is_open=not path.startswith("/v1/"), has_body=method == "post")
+                _describe(operation, is_open=path in OPEN_PATHS, has_body=method == "post")
         app.openapi_schema = document
     return app.openapi_schema
 

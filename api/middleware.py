@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem_of
 from api.problems import ProblemCode, ProblemError, problem_response
+from api.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -32,8 +33,9 @@ CLOSED_REQUEST = 499
 class Frame:
     """Outermost of ours: nothing leaves it without a request id, and no exception does."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
         self._app = app
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -42,12 +44,13 @@ class Frame:
             return
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(Headers(scope=scope).get("x-request-id"))
-        began, status = time.perf_counter(), CLOSED_REQUEST
+        began, status, answered_at = time.perf_counter(), CLOSED_REQUEST, 0.0
+        self._traffic.begin()
 
         async def send_framed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered_at
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered_at = message["status"], time.perf_counter()
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = state["request_id"]
                 for name, value in SAFETY.items():
@@ -63,7 +66,9 @@ class Frame:
                 raise  # the answer has begun: only breaking it off says that it is not whole
             await problem_response(problem_of(error), state["request_id"])(scope, receive, send_framed)
         finally:
-            _log(scope, status, seconds=time.perf_counter() - began)
+            ended_at = time.perf_counter()
+            self._traffic.end(scope, status, seconds=(answered_at or ended_at) - began)
+            _log(scope, status, seconds=ended_at - began)
 
 
 class Bodies:

@@ -23,12 +23,14 @@ from api.problems import FieldError, ProblemCode, ProblemError
 from api.schemas import SubmittedJob
 from api.sources import check_source
 from api.streams import whole_body
+from api.together import Together, together_of
 from api.uploads import FIELD, Room, room_of
 from media.storage.names import upload_source
 from models.failures import FailureError
-from models.store.receipts import AnsweredBeforeError
+from models.store.receipts import AnsweredBeforeError, KeyReusedError
 from models.store.receipts import Request as OnceRequest
-from models.store.submit import NewBatch, submit
+from models.store.singles import Single
+from models.store.submit import NewBatch, NewJob, submit
 from models.store.uploads import NewUpload
 from worker.submit import Item, sort_out
 
@@ -60,6 +62,7 @@ async def submit_job(
     parts: Wired,
     caller: Writer,
     room: Annotated[Room, Depends(room_of)],
+    together: Annotated[Together, Depends(together_of)],
     key: given.IdempotencyKey = None,
 ) -> Response:
     """Submit one job. It is stored when the answer comes; workers do it as soon as they can.
@@ -74,28 +77,31 @@ async def submit_job(
     if kind == JSON:
         raw = await whole_body(request, max_bytes=parts.settings.api_max_body_bytes)
         asked_once = given.once(request, caller, key, hashlib.sha256(raw).hexdigest())
-        return await run_in_threadpool(_take_named, parts, caller, raw, asked_once)
+        return await _take_named(parts, caller, together, raw, asked_once)
     given.read_key(key)  # or a file would come for nothing
     with room.taken():
         return await _take_form(request, parts, caller, key)
 
 
-def _take_named(parts: Parts, caller: Caller, raw: bytes, asked_once: OnceRequest | None) -> Response:
+async def _take_named(
+    parts: Parts, caller: Caller, together: Together, raw: bytes, asked_once: OnceRequest | None
+) -> Response:
     item = read_body(NewJobBody, raw).item()
     check_source(caller, item.source)
-    return _submit(parts, caller, item, asked_once)
+    outcome = await together.ask(Single(owner=caller.owner, job=_new_job(parts, caller, item), request=asked_once))
+    if isinstance(outcome, KeyReusedError):
+        raise outcome
+    if isinstance(outcome, AnsweredBeforeError):
+        known = await run_in_threadpool(job_of, parts, caller, outcome.answer["job_ids"][0])
+        return accepted(known, is_replay=True)
+    return accepted(outcome, is_replay=False)
 
 
-def _submit(parts: Parts, caller: Caller, item: Item, asked_once: OnceRequest | None, **more: object) -> Response:
+def _new_job(parts: Parts, caller: Caller, item: Item) -> NewJob:
     jobs, refused = sort_out([item], parts.settings, parts.prices, owner=caller.owner)
     if refused:
         raise FailureError(refused[0])
-    try:
-        made = submit(parts.database, NewBatch(owner=caller.owner), [jobs[0]], request=asked_once)
-    except AnsweredBeforeError as known:
-        return accepted(job_of(parts, caller, known.answer["job_ids"][0]), is_replay=True, **more)
-    parts.submitted()
-    return accepted(job_of(parts, caller, made.job_ids[0]), is_replay=False, **more)
+    return jobs[0]
 
 
 async def _take_form(request: Request, parts: Parts, caller: Caller, key: str | None) -> Response:
@@ -133,5 +139,12 @@ def _take_uploaded(
     facts = {"fields": form.texts, "sha256": upload.sha256, "name": form.upload.name}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     told = {"sha256": upload.sha256, "size_bytes": upload.size_bytes, "name": form.upload.name}
-    item = replace(body.item(), upload=upload)
-    return _submit(parts, caller, item, given.once(request, caller, key, digest), upload=told)
+    job = _new_job(parts, caller, replace(body.item(), upload=upload))
+    try:
+        made = submit(
+            parts.database, NewBatch(owner=caller.owner), [job], request=given.once(request, caller, key, digest)
+        )
+    except AnsweredBeforeError as known:
+        return accepted(job_of(parts, caller, known.answer["job_ids"][0]), is_replay=True, upload=told)
+    parts.submitted()
+    return accepted(job_of(parts, caller, made.job_ids[0]), is_replay=False, upload=told)

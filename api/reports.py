@@ -3,13 +3,14 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api import parameters as given
 from api.access import Admin, Reader
 from api.answers import json_answer, problems
 from api.bodies import PauseBody
+from api.counting import counted
 from api.jobs import batch_id_of
 from api.parts import Parts, Wired
 from api.schemas import ErrorsShape, LaneShape, LanesShape, TotalsShape, UsageDocument, WorkersShape
@@ -30,10 +31,14 @@ router = APIRouter(tags=["reports"], dependencies=[Depends(given.refuse_unknown)
 
 
 @router.get("/v1/stats", operation_id="get_stats", response_model=TotalsShape, responses=problems(404, 422))
-def get_stats(parts: Wired, caller: Reader, kind: given.Kind = None, since: given.Since = None) -> Response:
-    """Your jobs by state, what they used and cost, and how the work goes on."""
-    totals = reports.totals(parts.database, JobFilter(owner=caller.owner, kind=kind, since=since))
-    return json_answer({**totals_shape(totals), **pace_shape(totals)})
+def get_stats(
+    request: Request, parts: Wired, caller: Reader, kind: given.Kind = None, since: given.Since = None
+) -> Response:
+    """Your jobs by state, what they used and cost, and how the work goes on. Of very many jobs, as they stood `Age` seconds ago."""
+    totals, age = counted(request, parts, JobFilter(owner=caller.owner, kind=kind, since=since))
+    answer = json_answer({**totals_shape(totals), **pace_shape(totals)})
+    answer.headers.update(age)
+    return answer
 
 
 @router.get("/v1/errors", operation_id="get_errors", response_model=ErrorsShape, responses=problems(404, 422))

@@ -47,12 +47,12 @@ def crew(
         side = stack.enter_context(Side(own))
         drawn = draw_pictures(folder, pictures, seed=SEED)
         for number in range(workers):
-            stack.enter_context(_worker(folder / f"worker-{number}.log", {**running.environment(), **own}))
+            stack.enter_context(worker_process(folder / f"worker-{number}.log", {**running.environment(), **own}))
         yield Crew(side=side, gemini=running, redis_url=redis_url, pictures=drawn)
 
 
 @contextmanager
-def _worker(log: Path, settings: Mapping[str, str]) -> Iterator[None]:
+def worker_process(log: Path, settings: Mapping[str, str]) -> Iterator[None]:
     command = [sys.executable, "-m", "benchmarks.contestants.server"]
     with log.open("w") as errors:
         process = subprocess.Popen(

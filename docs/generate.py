@@ -1,4 +1,4 @@
-"""Writes the reference pages that repeat what the code says: settings, failures, command line, media, HTTP API.
+"""Writes the reference pages that repeat what the code says: settings, failures, command line, HTTP API and so on.
 
 `python docs/generate.py` writes them; a test fails when a page differs from what would be written now. What cannot be
 read from the code (what to do about a failure, what Google's own variables mean) stands in the tables of `docs/wording.py`.
@@ -24,7 +24,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from api.app import routed_app
+from api.figures import AGE, FIGURES, FRESH_SECONDS, UP
 from api.problems import RETRYABLE, STATUSES, ProblemCode
+from api.traffic import OF_THE_PROCESS
 from cli.exits import Exit
 from cli.main import app
 from docs.wording import COMPUTED_DEFAULTS, FAILURES, GOOGLE_VARIABLES, UNITS
@@ -120,6 +122,35 @@ def http_api_page() -> str:
     )
 
 
+def metrics_page() -> str:
+    """Every metric: name, type, labels, meaning."""
+    figures = [
+        _metric_row(each.name, "counter" if each.is_counter else "gauge", each.labels, each.words) for each in FIGURES
+    ]
+    beside = [_metric_row(name, "gauge", (), words) for name, words in (UP, AGE)]
+    return _page(
+        "Metrics",
+        "At `/metrics` of the API ([Monitor it](../how-to/monitoring.md) says how to begin), in the text form of Prometheus, or of "
+        "OpenMetrics where `Accept` asks for it.",
+        "## From the database",
+        "Each API process tells the same of these, so sum over none of them: scrape one process, or take `max without (instance)`. They are counted "
+        f"anew after {FRESH_SECONDS:g} seconds at the earliest, and later where counting takes long. Gauges of jobs and attempts fall when "
+        "jobs are purged; counters do not.",
+        _table(("Name", "Type", "Labels", "Meaning"), [*beside, *figures]),
+        "## Of the API process",
+        "Each process tells its own; they begin at zero when it starts. Where the system tells them, there are `process_…` metrics too.",
+        _table(
+            ("Name", "Type", "Labels", "Meaning"),
+            [_metric_row(name, sort, labels, words) for name, sort, labels, words in OF_THE_PROCESS],
+        ),
+    )
+
+
+def _metric_row(name: str, sort: str, labels: Iterable[str], words: str) -> Sequence[str]:
+    ending = "_total" if sort == "counter" else ""
+    return f"`{name}{ending}`", sort, ", ".join(f"`{label}`" for label in labels), words
+
+
 def _route_words(operation: Mapping[str, Any]) -> str:
     return str(operation["description"]).partition("\n\n")[0].replace("\n", " ")
 
@@ -147,6 +178,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "media.md": media_page,
     "http-api.md": http_api_page,
+    "metrics.md": metrics_page,
 }
 
 

@@ -18,6 +18,8 @@ class KeyScope(StrEnum):
     """Submit, cancel and retry jobs of the owner."""
     FILES = "files:read"
     """Name files on the disks of the workers as sources."""
+    METRICS = "metrics:read"
+    """Read `/metrics`, which counts for all owners together, and nothing else."""
     ADMIN = "admin"
     """See lanes and workers, which all owners share; pause and resume lanes."""
 

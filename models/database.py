@@ -79,7 +79,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One reading transaction."""
+        """For reading; several statements may see different moments."""
         with _translated(self.reader), self.reader.begin() as connection:
             yield connection
 
@@ -123,7 +123,9 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
             "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s -c timezone=UTC",
         },
     )
-    return Database(writer=engine, reader=engine)
+    # A read of one statement needs no BEGIN and no COMMIT, which are a way to the server each. Nothing is lost: where a
+    # transaction has several, each of them sees what is committed when it begins (READ COMMITTED).
+    return Database(writer=engine, reader=engine.execution_options(isolation_level="AUTOCOMMIT"))
 
 
 def parse_url(url: str) -> URL:

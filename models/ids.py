@@ -22,6 +22,11 @@ def new_id(prefix: Prefix) -> str:
     return f"{prefix}_{value:032x}"
 
 
+def least_id_at(prefix: Prefix, unix_seconds: float) -> str:
+    """What no identifier that is made at that time or later is below."""
+    return f"{prefix}_{max(0, int(unix_seconds * 1_000)) << 80:032x}"
+
+
 def is_id(text: object, prefix: Prefix) -> bool:
     """Is this an identifier of that type? Nothing is looked up."""
     return isinstance(text, str) and text.startswith(prefix) and _SHAPE.fullmatch(text) is not None

@@ -25,4 +25,7 @@ def lane_of(model: str, tier: ServiceTier) -> str:
 
 def tier_of(lane: str) -> ServiceTier:
     """The tier of a lane that `lane_of` named."""
-    return next((tier for tier in ServiceTier if lane.endswith(f":{tier}")), ServiceTier.STANDARD)
+    return _TIERS.get(lane.rpartition(":")[2], ServiceTier.STANDARD) if ":" in lane else ServiceTier.STANDARD
+
+
+_TIERS = {str(tier): tier for tier in ServiceTier}

@@ -13,8 +13,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
 
 from models.database import Database
+from models.ids import least_id_at
 from models.job import Job, Result
 from models.state import LIVE, JobState
+
+MOST_CLOCK_ERROR_SECONDS = 86_400
+"""By no more may the clock of a submitter be wrong."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +77,7 @@ class JobView:
     output: Mapping[str, Any] | None
 
 
-_VIEW_COLUMNS = (
+VIEW_COLUMNS = (
     Job.id, Job.batch_id, Job.owner, Job.kind, Job.state, Job.source, Job.client_ref, Job.metadata_.label("metadata"),
     Job.priority, Job.attempts, Job.model, Job.lane, Job.model_version, Job.created_at, Job.started_at, Job.finished_at,
     Job.due_at.label("next_attempt_at"), Job.progress_done, Job.progress_total,
@@ -94,6 +98,8 @@ def matching(wanted: JobFilter) -> list[ColumnElement[bool]]:
         conditions.append(Job.id.in_(wanted.ids))
     if wanted.since is not None:
         conditions.append(Job.created_at >= wanted.since)
+        # Identifiers rise with the clock of who made them, so that an index ends the search where no later job can be.
+        conditions.append(Job.id >= least_id_at("job", wanted.since.timestamp() - MOST_CLOCK_ERROR_SECONDS))
     if wanted.until is not None:
         conditions.append(Job.created_at < wanted.until)
     if wanted.search:
@@ -113,7 +119,7 @@ def list_jobs(
     if before is not None:
         query = query.where(Job.id < before)
     with database.read() as connection:
-        return [_job_view(row) for row in connection.execute(query)]
+        return [job_view(row) for row in connection.execute(query)]
 
 
 def iterate_jobs(database: Database, wanted: JobFilter, *, page: int = 500) -> Iterator[JobView]:
@@ -124,7 +130,7 @@ def iterate_jobs(database: Database, wanted: JobFilter, *, page: int = 500) -> I
         if after is not None:
             query = query.where(Job.id > after)
         with database.read() as connection:
-            views = [_job_view(row) for row in connection.execute(query)]
+            views = [job_view(row) for row in connection.execute(query)]
         yield from views
         if len(views) < page:
             return
@@ -138,7 +144,7 @@ def get_jobs(database: Database, ids: Iterable[str]) -> dict[str, JobView]:
     for start in range(0, len(wanted), 500):
         query = _view(with_output=True).where(Job.id.in_(wanted[start : start + 500]))
         with database.read() as connection:
-            found |= {row.id: _job_view(row) for row in connection.execute(query)}
+            found |= {row.id: job_view(row) for row in connection.execute(query)}
     return found
 
 
@@ -162,10 +168,11 @@ def final_among(database: Database, ids: Iterable[str]) -> set[str]:
 @cache  # to put it together takes as long as to run it
 def _view(with_output: bool) -> Select[Any]:  # noqa: FBT001 - private, always named
     if not with_output:
-        return select(*_VIEW_COLUMNS, literal(None).label("output"))
-    return select(*_VIEW_COLUMNS, Result.output).outerjoin(Result, Result.job_id == Job.id)
+        return select(*VIEW_COLUMNS, literal(None).label("output"))
+    return select(*VIEW_COLUMNS, Result.output).outerjoin(Result, Result.job_id == Job.id)
 
 
-def _job_view(row: Row[Any]) -> JobView:
+def job_view(row: Row[Any]) -> JobView:
+    """A row of VIEW_COLUMNS and `output`."""
     values = dict(row._mapping)  # noqa: SLF001 - public by SQLAlchemy's documentation
     return JobView(**values | {"state": JobState(values["state"]), "metadata": values["metadata"] or {}})

@@ -139,13 +139,11 @@ def totals(database: Database, wanted: JobFilter) -> Totals:
     query = select(
         Job.state, func.count(), func.sum(Job.calls), func.sum(Job.input_tokens), func.sum(Job.output_tokens),
         func.sum(Job.thinking_tokens), func.sum(Job.cost_usd), func.count(Job.reused_from),
-        func.count().filter(Job.finished_at > minute_ago),
+        func.count().filter(Job.finished_at > minute_ago), func.min(Job.created_at), db_now(),
     ).where(*matching(wanted)).group_by(Job.state)  # fmt: skip
-    oldest = select(func.min(Job.created_at)).where(*matching(wanted), Job.state == JobState.QUEUED)
     with database.read() as connection:
         rows = connection.execute(query).all()
-        first: datetime | None = connection.execute(oldest).scalar_one()
-        now: datetime = connection.execute(select(db_now())).scalar_one()
+    waited = [(row[10] - row[9]).total_seconds() for row in rows if row[0] == JobState.QUEUED]
     return Totals(
         by_state={state: sum(row[1] for row in rows if row[0] == state) for state in JobState},
         calls=sum(int(row[2]) for row in rows),
@@ -155,7 +153,7 @@ def totals(database: Database, wanted: JobFilter) -> Totals:
         cost_usd=sum((row[6] for row in rows), Decimal(0)),
         reused=sum(row[7] for row in rows),
         finished_last_minute=sum(row[8] for row in rows),
-        oldest_queued_seconds=None if first is None else (now - first).total_seconds(),
+        oldest_queued_seconds=max(waited, default=None),
     )
 
 

@@ -1,9 +1,6 @@
 """Accepting jobs: a batch and its jobs in one transaction, thousands a statement.
 
-The place in the line is decided here, by start-time fair queueing: a batch joins where dispatch has come to, or behind
-its own last job, and each of its jobs is one turn after the one before. An owner with several batches under way
-takes longer steps, so that a share belongs to the owner and not to the number of batches. A million jobs of
-one batch thus do not stand in the way of the one that comes after them.
+The place in the line is decided here (`turns`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +9,11 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, case, func, literal, select, true, update
+from sqlalchemy import ColumnElement, Connection, Executable, bindparam, case, literal, select, true, update
+from sqlalchemy.types import TypeEngine
 
 from models.base import TypedId, db_after, db_now
-from models.batch import Batch, Turn
+from models.batch import Batch
 from models.budget import Period, Scope
 from models.database import Database, DatabaseConflictError, again_after_conflict
 from models.ids import new_id
@@ -24,6 +22,7 @@ from models.state import JobState
 from models.store.budgets import check_limit, put_budget
 from models.store.receipts import Request, close_receipt, open_receipt
 from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
+from models.store.turns import Turns, batches_under_way, dispatched_turns, front_of
 from models.store.uploads import NewUpload, keep_upload
 
 ROWS_PER_STATEMENT = 2_000
@@ -70,14 +69,13 @@ class Submission:
     new: frozenset[str]
 
 
-_JOBS = RowShape(
-    name="jobs",
-    types={
-        "id": TypedId("job"), "kind": TEXT, "source": TEXT, "model": TEXT, "lane": TEXT, "max_attempts": INTEGER,
-        "options": DOCUMENT, "client_ref": TEXT, "metadata": DOCUMENT, "priority": INTEGER, "idempotency_key": TEXT,
-        "reuse": FLAG, "owes_reply": FLAG, "deadline_seconds": REAL, "turn": BIG,
-    },
-)  # fmt: skip
+JOB_TYPES: Mapping[str, TypeEngine[Any]] = {
+    "id": TypedId("job"), "kind": TEXT, "source": TEXT, "model": TEXT, "lane": TEXT, "max_attempts": INTEGER,
+    "options": DOCUMENT, "client_ref": TEXT, "metadata": DOCUMENT, "priority": INTEGER, "idempotency_key": TEXT,
+    "reuse": FLAG, "owes_reply": FLAG, "deadline_seconds": REAL, "turn": BIG,
+}  # fmt: skip
+"""What is said of each new job; owner and batch beside."""
+_JOBS = RowShape(name="jobs", types=JOB_TYPES)
 
 
 @again_after_conflict
@@ -95,12 +93,14 @@ def submit(
         if request is not None:
             open_receipt(connection, database.dialect, request)
         batch_id, next_turn = _open_batch(connection, database.dialect, batch)
-        turns = _Turns(connection, batch.owner, batch_id, next_turn)
+        dispatched = dispatched_turns(connection)
+        others = batches_under_way(connection, [batch.owner], front=front_of(dispatched), beside=batch_id)
+        turns = Turns(dispatched, others=others[batch.owner], next_turn=next_turn)
         ids: list[str] = []
         new: set[str] = set()
         for start in range(0, len(jobs), ROWS_PER_STATEMENT):
             chunk = jobs[start : start + ROWS_PER_STATEMENT]
-            rows = [{"id": new_id("job"), "turn": turns.next(job.priority), **_job_row(job)} for job in chunk]
+            rows = [{"id": new_id("job"), "turn": turns.next(job.priority), **job_row(job)} for job in chunk]
             in_order = sorted(rows, key=lambda row: row["idempotency_key"] or "")  # keys are locked in one order by all
             values = {"batch_id": batch_id, "owner": batch.owner, **_JOBS.parameter(in_order)}
             made = {row.id for row in connection.execute(_job_insert(database.dialect), values)}
@@ -115,28 +115,6 @@ def submit(
         if request is not None:
             close_receipt(connection, request, {"batch_id": batch_id, "job_ids": ids})
     return Submission(batch_id=batch_id, job_ids=tuple(ids), new=frozenset(new))
-
-
-class _Turns:
-    """Hands out places in the line to the jobs of one batch."""
-
-    def __init__(self, connection: Connection, owner: str, batch_id: str, next_turn: int) -> None:
-        self._dispatched: dict[int, int] = {
-            row.priority: row.reached for row in connection.execute(select(Turn.priority, Turn.reached))
-        }
-        under_way = select(func.count()).where(
-            Batch.owner == owner, Batch.id != batch_id, Batch.next_turn > max(self._dispatched.values(), default=0)
-        )
-        self._others: int = connection.execute(under_way).scalar_one()
-        self.reached: int = next_turn
-        """The turn that the batch's next job gets at the earliest."""
-
-    def next(self, priority: int) -> int:
-        """The next job's turn."""
-        join_at = self._dispatched.get(priority, 0) + self._others
-        turn = max(self.reached, join_at)
-        self.reached = turn + 1 + self._others
-        return turn
 
 
 def _open_batch(connection: Connection, dialect: str, batch: NewBatch) -> tuple[str, int]:
@@ -158,7 +136,8 @@ def _open_batch(connection: Connection, dialect: str, batch: NewBatch) -> tuple[
     return row.id, row.next_turn
 
 
-def _job_row(job: NewJob) -> dict[str, Any]:
+def job_row(job: NewJob) -> dict[str, Any]:
+    """The job as a row of JOB_TYPES, without id and turn."""
     return {
         "kind": job.kind, "source": job.source, "model": job.model, "lane": job.lane, "max_attempts": job.max_attempts,
         "options": dict(job.options), "client_ref": job.client_ref, "metadata": job.metadata and dict(job.metadata),
@@ -179,18 +158,21 @@ def _ids_of(connection: Connection, owner: str, rows: list[dict[str, Any]], made
     return [row["id"] if row["id"] in made else by_key[row["idempotency_key"]] for row in rows]
 
 
-@cache
-def _job_insert(dialect: str) -> Executable:
-    j = _JOBS.table(dialect).c
-    columns: dict[str, Any] = {key: j[key] for key in _JOBS.types if key != "deadline_seconds"} | {
-        "batch_id": bindparam("batch_id", type_=TypedId("bat")),
-        "owner": bindparam("owner", type_=TEXT),
+def job_insert(dialect: str, rows: RowShape, **beside: ColumnElement[Any]) -> Any:
+    """INSERT of jobs that are queued; `beside` are columns that are the same in all rows."""
+    j = rows.table(dialect).c
+    columns: dict[str, Any] = {key: j[key] for key in rows.types if key != "deadline_seconds"} | {
+        **beside,
         "state": literal(str(JobState.QUEUED)),
         "created_at": db_now(),
         "deadline_at": case((j.deadline_seconds.is_not(None), db_after(j.deadline_seconds)), else_=None),
     }
     source = select(*columns.values()).where(true())
-    fresh: Executable = (
-        insert_into(dialect, Job).from_select(list(columns), source).on_conflict_do_nothing().returning(Job.id)
-    )
+    return insert_into(dialect, Job).from_select(list(columns), source)
+
+
+@cache
+def _job_insert(dialect: str) -> Executable:
+    same = {"batch_id": bindparam("batch_id", type_=TypedId("bat")), "owner": bindparam("owner", type_=TEXT)}
+    fresh: Executable = job_insert(dialect, _JOBS, **same).on_conflict_do_nothing().returning(Job.id)
     return fresh

@@ -1,9 +1,18 @@
 """The same request makes its work once."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import IntegrityError
 
 from models.store.receipts import forget_receipts
+from models.store.singles import Single
+from models.store.submit import NewJob
 from tests.services.api import Site, item
+
+if TYPE_CHECKING:
+    from api.together import Together
 
 KEY = {"Idempotency-Key": "k-1"}
 
@@ -20,6 +29,38 @@ def test_twenty_clients_at_once_with_one_key_make_one_job(api: Site) -> None:
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
     assert count(api) == 1
+
+
+def test_of_twenty_clients_at_once_with_keys_of_their_own_one_bad_one_harms_no_other(api: Site) -> None:
+    """One names an option that there is not, one has a key that was used for another request."""
+    api.submit(99, {"Idempotency-Key": "used"})
+
+    def ask(number: int) -> int:
+        key, fields = {0: ("0", {"options": {"zoom": 1}}), 1: ("used", {})}.get(number, (str(number), {}))
+        status: int = api.client.post(
+            "/v1/jobs", json=item(number, **fields), headers={"Idempotency-Key": key}
+        ).status_code
+        return status
+
+    with ThreadPoolExecutor(22) as pool:
+        assert list(pool.map(ask, range(22))) == [422, 422, *[202] * 20]
+    assert count(api) == 21
+
+
+def test_a_job_that_cannot_be_stored_is_refused_without_those_that_came_with_it(api: Site) -> None:
+    """None is known that gets so far: it is made by hand."""
+    kinds: list[Any] = ["caption", None, "caption"]
+    jobs = [NewJob(kind=kind, source="/a.jpg", model="m", lane="m", max_attempts=1) for kind in kinds]
+
+    async def ask_together() -> list[Any]:
+        together: Together = api.app.state.together
+        asked = [together.ask(Single(owner="default", job=job)) for job in jobs]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert api.client.portal is not None
+    first, refused, last = api.client.portal.call(ask_together)
+    assert isinstance(refused, IntegrityError)
+    assert {job["id"] for job in api.client.get("/v1/jobs").json()["jobs"]} == {first.id, last.id}
 
 
 def test_twenty_clients_at_once_with_one_key_make_one_batch(api: Site) -> None:

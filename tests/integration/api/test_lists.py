@@ -2,7 +2,13 @@
 
 import base64
 import time
+from datetime import datetime, timedelta
 
+from sqlalchemy import update
+
+from api.counting import QUICK_SECONDS, keep_seconds
+from api.remembered import Remembered
+from models.job import Job
 from models.store import admin
 from models.store.queries import JobFilter, iterate_jobs
 from tests.services.api import Site, item
@@ -112,3 +118,34 @@ def test_what_a_route_describes_is_what_the_command_line_shows(api: Site) -> Non
     described = api.app.openapi()["components"]["schemas"]["JobShape"]["properties"]
     assert list(described) == list(job)
     assert [view.id for view in iterate_jobs(api.database, JobFilter())] == [job["id"]]
+
+
+def test_sums_that_take_long_are_told_again_with_their_age_and_quick_ones_are_exact(api: Site) -> None:
+    now = [0.0]
+
+    def asked(path: str, *, took: float) -> tuple[int, str | None]:
+        """The total, and its age."""
+        api.app.state.totals = Remembered(lambda _: keep_seconds(took), clock=lambda: now[0])
+        api.submit(0)
+        before = api.client.get(path)
+        api.submit(1)
+        now[0] += 5.0
+        after = api.client.get(path)
+        return after.json()["total"] - before.json()["total"], after.headers.get("Age")
+
+    assert asked("/v1/stats", took=QUICK_SECONDS / 2) == (1, None)
+    assert asked("/v1/stats", took=1.0) == (0, "5")
+    assert asked("/v1/stats", took=0.4) == (1, None)
+    assert api.client.get("/v1/stats?kind=transcribe").json()["total"] == 0
+
+
+def test_jobs_since_a_moment_are_found_though_the_clock_of_who_made_them_was_hours_behind(api: Site) -> None:
+    """Identifiers come from that clock; the moment is one of the database's."""
+    made = datetime.fromisoformat(api.submit(0)["created_at"])
+    with api.database.write() as connection:
+        connection.execute(update(Job).values(created_at=made + timedelta(hours=20)))
+    for hours, found in ((-1, 1), (19, 1), (21, 0)):
+        answer = api.client.get("/v1/jobs", params={"since": (made + timedelta(hours=hours)).isoformat()})
+        assert len(answer.json()["jobs"]) == found
+    for edge in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+        assert api.client.get("/v1/jobs", params={"since": edge}).status_code == 200
