@@ -26,6 +26,7 @@ from mediascribe_client.errors import (
     RateLimitedError,
     RequestTimeoutError,
     ServerError,
+    UnexpectedAnswerError,
     WaitTimeoutError,
     WebhookVerificationError,
 )
@@ -61,7 +62,7 @@ __all__ = [
     "ConflictError", "ConnectionFailedError", "FieldError", "InvalidRequestError", "ItemOutcome", "Job", "JobError",
     "JobFailedError", "JobFields", "JobFilters", "LocalFile", "Mediascribe", "MediascribeError", "Missing", "NewJob",
     "NotFoundError", "Output", "PermissionDeniedError", "Progress", "RateLimitedError", "RefusedItem",
-    "RequestTimeoutError", "Segment", "ServerError", "SubmittedBatch", "TranscriptOutput", "Usage", "WaitTimeoutError",
+    "RequestTimeoutError", "Segment", "ServerError", "SubmittedBatch", "TranscriptOutput", "UnexpectedAnswerError", "Usage", "WaitTimeoutError",
     "WebhookEvent", "WebhookVerificationError", "Word", "__version__", "verify_webhook",
 ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Every way in which the client fails: one hierarchy. Each error has a stable code and says whether asking again may help."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,8 @@ class ApiError(MediascribeError):
         self.detail = str(problem.get("detail", ""))
         self.retryable = bool(problem.get("retryable", status in _RETRYABLE))
         self.request_id = problem.get("request_id")
-        self.errors = tuple(_field_error(each) for each in problem.get("errors", ()))
+        told = problem.get("errors") or ()
+        self.errors = tuple(_field_error(each) for each in told if isinstance(each, Mapping))
         """Each field or item that is wrong."""
         self.retry_after_seconds = retry_after_seconds
         """When the server says to ask again."""
@@ -92,6 +94,12 @@ class RateLimitedError(ApiError):
 
 class ServerError(ApiError):
     """A fault of the server, or it is away."""
+
+
+class UnexpectedAnswerError(MediascribeError):
+    """Something answered that is no mediascribe: is `base_url` right?"""
+
+    code = "unexpected_answer"
 
 
 class WaitTimeoutError(MediascribeError):
@@ -135,6 +143,15 @@ def api_error(status: int, problem: Mapping[str, Any], *, retry_after_seconds: f
     """The error that an answer is."""
     kind = _BY_STATUS.get(status, ServerError if status >= _SERVERS_FAULT else ApiError)
     return kind(status, problem, retry_after_seconds=retry_after_seconds)
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Reads an answer. Raises UnexpectedAnswerError where it is none of ours."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnexpectedAnswerError("the answer is none of mediascribe's; is base_url right?") from error
 
 
 def _field_error(shape: Mapping[str, Any]) -> FieldError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediascribe_client import calls
 from mediascribe_client.calls import Call
-from mediascribe_client.errors import ConnectionFailedError
+from mediascribe_client.errors import ConnectionFailedError, understood
 from mediascribe_client.retries import Repeat, Retries
 from mediascribe_client.steps import Sleep, Steps, failed
 
@@ -28,7 +28,8 @@ def job_of(line: bytes) -> Job[Output]:
     """A line of the results of a batch."""
     from mediascribe_client.shapes import Job
 
-    return Job.model_validate_json(line)
+    with understood():
+        return Job.model_validate_json(line)
 
 
 class Lines:
@@ -69,11 +70,12 @@ class Tally:
         """One line."""
         from mediascribe_client.shapes import ItemOutcome
 
-        document = json.loads(line)
-        if "index" not in document:
-            self._summary = document.get("summary", document)
-            return
-        outcome = ItemOutcome(index=document["index"], job_id=document.get("id"), error=document.get("error"))
+        with understood():
+            document = dict(json.loads(line))
+            if "index" not in document:
+                self._summary = document.get("summary", document)
+                return
+            outcome = ItemOutcome(index=document["index"], job_id=document.get("id"), error=document.get("error"))
         if self._keeps_all:
             self._outcomes[outcome.index] = outcome
         if self._on_item is not None:
@@ -88,7 +90,8 @@ class Tally:
             error.idempotency_key = call.idempotency_key
             raise error
         if not self._keeps_all:
-            return SubmittedBatch.model_validate(self._summary)
+            with understood():
+                return SubmittedBatch.model_validate(self._summary)
         ordered = [self._outcomes[index] for index in sorted(self._outcomes)]
         refusals = [each.error for each in ordered if each.error is not None]
         told = {"job_ids": [each.job_id for each in ordered], "refusals": refusals, "refusals_left_out": 0}

@@ -20,6 +20,7 @@ from mediascribe_client.errors import (
     RequestTimeoutError,
     WaitTimeoutError,
     api_error,
+    understood,
 )
 from mediascribe_client.retries import Retries, asked_pause_seconds
 
@@ -67,7 +68,8 @@ def ask(call: Call[Any], retries: Retries) -> Steps[httpx2.Response]:
 def asked(call: Call[T], retries: Retries) -> Steps[T]:
     """What the answer to a call says. Raises MediascribeError."""
     answer = yield from ask(call, retries)
-    return call.read(answer)
+    with understood():
+        return call.read(answer)
 
 
 def wait_for_job(

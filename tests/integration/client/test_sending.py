@@ -16,6 +16,7 @@ from mediascribe_client import (
     MediascribeError,
     RateLimitedError,
     ServerError,
+    UnexpectedAnswerError,
     WaitTimeoutError,
 )
 from tests.services.clients import COLOURS, client, hurry
@@ -133,6 +134,25 @@ def test_an_answer_about_a_batch_that_breaks_off_is_no_answer(server: Scripted, 
     with pytest.raises(ConnectionFailedError) as found:
         asking.batches.submit([{"kind": "caption", "source": "/a.jpg"}])
     assert found.value.idempotency_key == server.asked[0].headers[KEY]
+
+
+@pytest.mark.parametrize("page", [b"<h1>Welcome</h1>", b"{}", b"[1]", b"null"])
+def test_an_answer_of_something_else_is_an_error_of_ours(server: Scripted, asking: Any, page: bytes) -> None:
+    server.says(Reply(body=page + b"\n"))
+    for ask in (
+        lambda: asking.jobs.get("job_1"),
+        lambda: asking.batches.cancel("bat_1"),
+        lambda: list(asking.jobs.list()),
+        lambda: list(asking.batches.results("bat_1")),
+        lambda: asking.batches.submit(iter(())),
+    ):
+        with pytest.raises(UnexpectedAnswerError, match="base_url"):
+            ask()
+    server.says(
+        Reply(status=400, body=b'{"errors": ["x", 1], "code": 7}', headers={"Content-Type": "application/json"})
+    )
+    with pytest.raises(InvalidRequestError):
+        asking.jobs.get("job_1")
 
 
 @pytest.mark.parametrize("is_open", [False, True])

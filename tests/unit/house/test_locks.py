@@ -11,9 +11,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS = PROJECT["dependency-groups"]
+CLIENT = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["project"]["dependencies"]
+"""Of the other distribution, which is installed beside this one."""
 WANTED = {
-    "requirements.lock": PROJECT["project"]["dependencies"] + GROUPS["build"],
-    "requirements-dev.lock": PROJECT["project"]["dependencies"] + GROUPS["build"] + GROUPS["dev"],
+    "requirements.lock": PROJECT["project"]["dependencies"] + CLIENT + GROUPS["build"],
+    "requirements-dev.lock": PROJECT["project"]["dependencies"] + CLIENT + GROUPS["build"] + GROUPS["dev"],
 }
 PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[^ ;]+( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
