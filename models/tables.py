@@ -11,6 +11,7 @@ from models.parcel import Parcel, ParcelledCall
 from models.question import Question
 from models.receipt import Receipt
 from models.spending import Spending
+from models.webhook import WebhookDelivery, WebhookEndpoint
 from models.worker import Worker
 
 __all__ = [
@@ -31,5 +32,7 @@ __all__ = [
     "Result",
     "Spending",
     "Turn",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "Worker",
 ]

@@ -57,6 +57,7 @@ from worker.settings import Settings
 from worker.shelf import Shelf
 from worker.source_settings import source_rules
 from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
+from worker.webhooks.courier import make_courier
 from worker.work import Tools
 
 log = structlog.get_logger(__name__)
@@ -150,6 +151,7 @@ class Worker:
             database=database, feeder=self.feeder, lanes=self.lanes, today=self._today, wake=self._wake,
             lease_seconds=self._settings.lease_seconds, isolation=None if role.alone else Isolation(database=database),
         )  # fmt: skip
+        self._courier = make_courier(self._settings, database)
 
     def start(self) -> None:
         """Register, and begin to work. Raises DatabaseUnavailableError."""
@@ -167,6 +169,7 @@ class Worker:
         self._heartbeat.start()
         self.housekeeper.start()
         self._office.start()
+        self._courier.start()
 
     def accept(self, bundle: Sequence[str]) -> int:
         """A bundle of job ids has come: take what there is room for; how many jobs were taken."""
@@ -187,6 +190,7 @@ class Worker:
         recorded = self.runner.finish(grace_seconds=grace_seconds)
         self._give_up.set()
         self._office.stop()
+        self._courier.stop()
         self.housekeeper.stop(grace_seconds=grace_seconds)
         self._heartbeat.stop()
         asyncio.run_coroutine_threadsafe(self._close_on_loop(), self._core.loop).result(10.0)

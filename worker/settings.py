@@ -178,6 +178,13 @@ class Settings(BaseModel):
         1_000_000,
         description="Items that one request to the API may submit, as a stream; as a JSON list 10,000 at most.",
     )
+    webhook_timeout_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
+        20.0, description="Longest time for one try at a webhook, from looking its host up to the end of its answer."
+    )
+    webhooks_in_flight: Annotated[int, Field(ge=1, le=200)] = Field(
+        16,
+        description="Webhooks that are sent at the same time per process, at most; to one endpoint a quarter of them.",
+    )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )
