@@ -40,9 +40,10 @@ _MESSAGES = RowShape(
 
 
 def ended_columns() -> tuple[Any, ...]:
-    """What a statement that may end jobs has to return for `tell_ended`. Uses ix_webhook_endpoint_owner."""
-    has_endpoint = exists().where(WebhookEndpoint.owner == Job.owner, WebhookEndpoint.state == EndpointState.ACTIVE)
-    return Job.id, Job.batch_id, Job.owner, Job.state, has_endpoint.correlate(Job).label("is_watched")
+    """What a statement that may end jobs has to return for `tell_ended`. It reads the active endpoints once, not for each job."""
+    # Names no column of both tables in the subquery: for SQLite, SQLAlchemy leaves out the tables' names in RETURNING.
+    watching = select(WebhookEndpoint.owner).where(WebhookEndpoint.state == EndpointState.ACTIVE)
+    return Job.id, Job.batch_id, Job.owner, Job.state, Job.owner.in_(watching).label("is_watched")
 
 
 def tell_ended(connection: Connection, dialect: str, moved: Iterable[Any]) -> None:
