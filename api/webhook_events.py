@@ -55,18 +55,18 @@ class JobFinished(_Part):
     data: FinishedJob
 
 
-class TestData(_Part):
+class WebhookTestData(_Part):
     """Nothing has happened."""
 
     endpoint_id: str
 
 
-class TestEvent(_Part):
+class WebhookTest(_Part):
     """`webhook.test`."""
 
     type: Literal[EventType.TEST]
     timestamp: datetime
-    data: TestData
+    data: WebhookTestData
 
 
 Id = Annotated[str, Header(alias="webhook-id", description="Of the event: the same at every try.")]
@@ -87,5 +87,5 @@ def job_finished(body: JobFinished, event: Id, at: Timestamp, signature: Signatu
 
 
 @router.post(EventType.TEST, operation_id="webhook_test", status_code=204)
-def webhook_test(body: TestEvent, event: Id, at: Timestamp, signature: Signature) -> None:
+def webhook_test(body: WebhookTest, event: Id, at: Timestamp, signature: Signature) -> None:
     """Somebody wants to see whether messages arrive."""

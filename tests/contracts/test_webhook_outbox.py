@@ -163,9 +163,9 @@ def test_where_an_owner_has_no_endpoint_ending_jobs_takes_no_statement_more(data
 def test_a_batch_that_is_still_coming_in_has_not_ended(database: Database) -> None:
     endpoint(database)
     coming = NewBatch(idempotency_key="stream", open_seconds=60.0)
-    for _ in range(2):
-        made = submit_jobs(database, 1, batch=coming)
-        admin.cancel(database, made.job_ids)
+    made, more = (submit_jobs(database, 1, batch=coming) for _ in range(2))
+    admin.cancel(database, made.job_ids)
+    admin.cancel(database, more.job_ids)
     assert told(database) == []
     close_batch(database, made.batch_id)
     (batch,) = told(database)

@@ -11,10 +11,11 @@ from models.moves import Record
 from models.store import admin
 from models.store.record import record
 from models.store.webhooks import endpoints, log, sending
+from models.store.webhooks.endpoints import EndpointView
 from models.store.webhooks.sending import Effect, Message, Tried
-from models.webhook import DeliveryState
+from models.webhook import DeliveryState, WebhookEndpoint
 from tests.contracts.jobs import claim_one, submit_jobs
-from tests.contracts.test_webhook_outbox import BOTH, DONE, EndpointView, endpoint, told
+from tests.contracts.test_webhook_outbox import BOTH, DONE, endpoint, told
 
 ARRIVED = Tried(state=DeliveryState.DELIVERED, effect=Effect.WORKS, answer_status=204)
 AGAIN = Tried(state=DeliveryState.PENDING, effect=Effect.FAILS, retry_in_seconds=0.0, answer_status=500)
@@ -153,7 +154,7 @@ def test_what_is_sent_by_hand_reaches_a_disabled_endpoint_and_its_failure_counts
     sending.settle(
         database, again, Tried(state=DeliveryState.FAILED, effect=Effect.NONE, error="The endpoint is away.")
     )
-    assert seen(database, there).failing_since == seen(database, there).failing_since
+    assert (seen(database, there).state, states(database)) == ("disabled", ["failed"])
     assert not log.redeliver(database, "whd_" + "0" * 32)
 
 
@@ -164,7 +165,7 @@ def test_the_former_secret_signs_for_a_day(database: Database) -> None:
     assert take_secrets(database, there) == (secret, *former)
     assert seen(database, there).former_secret_until is not None
     with database.write() as connection:
-        connection.execute(update(endpoints.WebhookEndpoint).values(former_secret_until=db_after(literal(-1.0))))
+        connection.execute(update(WebhookEndpoint).values(former_secret_until=db_after(literal(-1.0))))
     assert take_secrets(database, there) == (secret,)
     assert seen(database, there).former_secret_until is None
 

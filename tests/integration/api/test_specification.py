@@ -43,7 +43,11 @@ def test_every_answer_is_declared(crowded: Site, examples: int) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", crowded.app)
     job, done = crowded.submit(0), crowded.submit(1)
     crowded.client.post(f"/v1/jobs/{done['id']}/cancel")  # or its events would have no end
-    known = {"job_id": job["id"], "batch_id": done["batch_id"], "lane": job["model"]}
+    hook = crowded.client.post("/v1/webhook-endpoints", json={"url": "https://x.test/"}).json()["id"]
+    sent = crowded.client.post(f"/v1/webhook-endpoints/{hook}/test").json()["id"]
+    known = {
+        "job_id": job["id"], "batch_id": done["batch_id"], "lane": job["model"], "endpoint_id": hook, "delivery_id": sent,
+    }  # fmt: skip
     key = crowded.key()
     checks = CHECKS.get_by_names(NAMES)
     asked: set[str] = set()
