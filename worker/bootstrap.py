@@ -120,8 +120,7 @@ class Worker:
         self._sandbox = Sandbox(
             self._settings.decoder_processes, SandboxLimits(max_memory_bytes=self._settings.decoder_memory_bytes)
         )
-        self._fetching = make_fetching(self._settings)
-        self._scratch = make_scratch(self.id)
+        self._fetching, self._scratch = make_fetching(self._settings), make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
         self.lanes = Lanes(database, limits=self._settings.lane_limits)
         self._office = Office(

@@ -27,7 +27,7 @@ class Receiver:
         self._ask("/secret", {"secret": secret})
 
     def answers(self, *answers: Mapping[str, Any]) -> None:
-        """The next answers: `status`, `headers`, `body`; then 204 again."""
+        """The next answers: `status`, `headers`, `body`, and after how many `seconds`; then 204 again."""
         self._ask("/answers", {"answers": answers})
 
     def got(self) -> list[dict[str, Any]]:

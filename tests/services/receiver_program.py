@@ -6,6 +6,7 @@ What it is to answer next, and what it has got, is asked over HTTP too. It impor
 import http.server
 import json
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(401)
             return
         answer = _Handler.answers.pop(0) if _Handler.answers else {}
+        time.sleep(answer.get("seconds", 0.0))
         self._say(answer.get("status", 204), answer.get("body", "").encode(), answer.get("headers", {}))
 
     def _say(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
