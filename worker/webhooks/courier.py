@@ -56,10 +56,11 @@ class Courier:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take nothing more, and give what is under way a moment."""
+        """Send what is due by now, such as the end of the last batch, and give what is under way a moment."""
         self._stopped.set()
         self._wake.set()
         self._thread.join(LEAVE_SECONDS)
+        self._look()
         until = time.monotonic() + LEAVE_SECONDS
         while self._under_way() and time.monotonic() < until:
             self._wake.clear()
@@ -68,14 +69,17 @@ class Courier:
     def _look_until_stopped(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
-            try:
-                while not self._stopped.is_set() and self._send_some():
-                    pass
-            except (DatabaseUnavailableError, DatabaseNotReadyError):
-                pass  # others say so
-            except Exception:
-                log.exception("sending webhooks failed; trying again")
+            self._look()
             self._wake.wait(LOOK_SECONDS * (0.5 + random.random() / 2))
+
+    def _look(self) -> None:
+        try:
+            while self._send_some() and not self._stopped.is_set():
+                pass
+        except (DatabaseUnavailableError, DatabaseNotReadyError):
+            pass  # others say so
+        except Exception:
+            log.exception("sending webhooks failed; trying again")
 
     def _send_some(self) -> bool:
         """Begin to send what is due and has room; was there any?"""

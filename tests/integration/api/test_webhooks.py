@@ -1,15 +1,40 @@
 """Webhook endpoints and deliveries over HTTP."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from pydantic import TypeAdapter
 
 from api.webhook_events import BatchFinished, JobFinished, WebhookTest
 from models.store import admin
 from models.store.webhooks.endpoints import MOST_ENDPOINTS
-from tests.services.api import Site, item
+from tests.services.api import Site, item, site
+from tests.services.embedded import migrated
 
 ENDPOINTS, DELIVERIES = "/v1/webhook-endpoints", "/v1/webhook-deliveries"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The API; jobs of earlier tests may be in it."""
+    folder = tmp_path_factory.mktemp("webhooks")
+    postgres: Any = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    url = postgres.create_database() if postgres else f"sqlite:///{folder}/jobs.db"
+    database = migrated(url)
+    with site(database, folder) as running:
+        yield running
+    database.close()
+    if postgres:
+        postgres.drop_database(url)
+
+
+@pytest.fixture
+def api(shared: Site) -> Site:
+    """The API, where nobody wants to be told of anything."""
+    for known in shared.client.get(ENDPOINTS).json()["webhook_endpoints"]:
+        assert shared.client.delete(f"{ENDPOINTS}/{known['id']}").status_code == 204
+    return shared
 
 
 def create(api: Site, **fields: Any) -> Any:

@@ -15,7 +15,7 @@ from models.store.webhooks.endpoints import EndpointView
 from models.store.webhooks.sending import Effect, Message, Tried
 from models.webhook import DeliveryState, WebhookEndpoint
 from tests.contracts.jobs import claim_one, submit_jobs
-from tests.contracts.test_webhook_outbox import BOTH, DONE, endpoint, told
+from tests.contracts.webhooks.telling import BOTH, DONE, endpoint, told
 
 ARRIVED = Tried(state=DeliveryState.DELIVERED, effect=Effect.WORKS, answer_status=204)
 AGAIN = Tried(state=DeliveryState.PENDING, effect=Effect.FAILS, retry_in_seconds=0.0, answer_status=500)

@@ -11,31 +11,16 @@ from models.batch import Batch
 from models.database import Database
 from models.ids import new_id
 from models.job import Job
-from models.moves import Record, failed, succeeded, waits
+from models.moves import Record, failed, waits
 from models.state import JobState
 from models.store import admin, leases
 from models.store.record import record
 from models.store.submit import NewBatch, close_abandoned, close_batch
-from models.store.webhooks import endpoints, log
-from models.store.webhooks.endpoints import EndpointView
-from models.store.webhooks.log import DeliveryFilter, DeliveryView
+from models.store.webhooks import endpoints
 from models.store.webhooks.outbox import ended_columns, tell_ended
 from models.webhook import EventType
 from tests.contracts.jobs import PERMANENT, TRANSIENT, claim, claim_one, submit_jobs
-
-DONE = succeeded({"caption": "a cat"}, model_version="m-001")
-BOTH = (EventType.BATCH_FINISHED, EventType.JOB_FINISHED)
-
-
-def endpoint(database: Database, *types: EventType, owner: str = "default") -> EndpointView:
-    """A new endpoint that asks for these events, or for batches alone."""
-    asked = types or (EventType.BATCH_FINISHED,)
-    return endpoints.create_endpoint(database, owner=owner, url="https://x.test/", event_types=asked)[1]
-
-
-def told(database: Database, **wanted: Any) -> list[DeliveryView]:
-    """What is in the outbox, oldest first."""
-    return log.list_deliveries(database, DeliveryFilter(**wanted), limit=1_000)[::-1]
+from tests.contracts.webhooks.telling import BOTH, DONE, endpoint, told
 
 
 def set_job(database: Database, job_id: str, **values: Any) -> None:
@@ -153,16 +138,21 @@ def test_one_event_has_one_id_for_all_endpoints(database: Database) -> None:
 def test_where_an_owner_has_no_endpoint_ending_jobs_takes_no_statement_more(database: Database) -> None:
     endpoint(database, *BOTH, owner="other")
     seen: list[str] = []
-    event.listen(database.writer, "before_cursor_execute", lambda *of: seen.append(of[2]))
+
+    def see(*of: Any) -> None:
+        seen.append(of[2])
+
+    event.listen(database.writer, "before_cursor_execute", see)
     record(database, [Record(job=claim_one(database), ending=DONE)])
     admin.cancel(database, submit_jobs(database, 1).job_ids)
+    event.remove(database.writer, "before_cursor_execute", see)
     assert len(seen) > 3
     assert not [statement for statement in seen if "webhook" in statement.partition("RETURNING")[0]]
 
 
 def test_a_batch_that_is_still_coming_in_has_not_ended(database: Database) -> None:
     endpoint(database)
-    coming = NewBatch(idempotency_key="stream", open_seconds=60.0)
+    coming = NewBatch(idempotency_key=new_id("bat"), open_seconds=60.0)
     made, more = (submit_jobs(database, 1, batch=coming) for _ in range(2))
     admin.cancel(database, made.job_ids)
     admin.cancel(database, more.job_ids)
@@ -176,16 +166,17 @@ def test_a_batch_that_is_still_coming_in_has_not_ended(database: Database) -> No
 
 def test_a_batch_that_was_left_open_ends_by_itself(database: Database) -> None:
     endpoint(database)
-    made = submit_jobs(database, 1, batch=NewBatch(idempotency_key="stream", open_seconds=60.0))
+    made = submit_jobs(database, 1, batch=NewBatch(idempotency_key=new_id("bat"), open_seconds=60.0))
     admin.cancel(database, made.job_ids)
     close_abandoned(database)
     assert told(database) == []
     with database.write() as connection:
-        connection.execute(update(Batch).values(open_until=db_after(literal(-1.0))))
+        late = update(Batch).where(Batch.id == made.batch_id).values(open_until=db_after(literal(-1.0)))
+        connection.execute(late)
     close_abandoned(database)
     assert len(told(database)) == 1
     with database.read() as connection:
-        assert connection.execute(select(Batch.open_until)).scalar_one() is None
+        assert connection.execute(select(Batch.open_until).where(Batch.id == made.batch_id)).scalar_one() is None
 
 
 def test_purging_forgets_what_has_been_delivered_and_an_endpoint_takes_its_log_along(database: Database) -> None:
