@@ -27,6 +27,9 @@ from models.store.spending import database_time
 from models.webhook import DeliveryState, EndpointState, EventType, WebhookDelivery, WebhookEndpoint
 
 Row = dict[str, Any]
+_TOLD_OF_JOBS = (
+    Job.id, Job.batch_id, Job.owner, Job.kind, Job.state, Job.client_ref, Job.error_code, Job.finished_at,
+)  # fmt: skip
 Wanted = Mapping[str, Mapping[str, frozenset[str]]]
 """Owner -> endpoint -> the types that it asks for."""
 
@@ -43,7 +46,7 @@ def ended_columns() -> tuple[Any, ...]:
     """What a statement that may end jobs has to return for `tell_ended`. It reads the active endpoints once, not for each job."""
     # Names no column of both tables in the subquery: for SQLite, SQLAlchemy leaves out the tables' names in RETURNING.
     watching = select(WebhookEndpoint.owner).where(WebhookEndpoint.state == EndpointState.ACTIVE)
-    return Job.id, Job.batch_id, Job.owner, Job.state, Job.owner.in_(watching).label("is_watched")
+    return Job.id, Job.state, Job.owner.in_(watching).label("is_watched")
 
 
 def tell_ended(connection: Connection, dialect: str, moved: Iterable[Any]) -> None:
@@ -51,20 +54,19 @@ def tell_ended(connection: Connection, dialect: str, moved: Iterable[Any]) -> No
 
     Nothing but a look at the rows where no owner of them has an endpoint.
     """
-    ended = [row for row in moved if row.is_watched and row.state in FINAL]
-    if not ended:
+    ids = [row.id for row in moved if row.is_watched and row.state in FINAL]
+    if not ids:
         return
-    wanted = _endpoints_of(connection, {row.owner for row in ended})
-    jobs = [row.id for row in ended if _asks(wanted, row.owner, EventType.JOB_FINISHED)]
-    batches = {row.batch_id for row in ended if _asks(wanted, row.owner, EventType.BATCH_FINISHED)}
-    rows = [*_of_jobs(connection, jobs, wanted), *_of_batches(connection, batches, wanted)]
-    put_messages(connection, dialect, rows)
+    ended = connection.execute(select(*_TOLD_OF_JOBS).where(Job.id.in_(ids)).order_by(Job.id)).all()
+    wanted = _endpoints_of(connection, {job.owner for job in ended})
+    batches = {job.batch_id for job in ended if _asking(wanted, job.owner, EventType.BATCH_FINISHED)}
+    put_messages(connection, dialect, [*_of_jobs(ended, wanted), *_of_batches(connection, batches, wanted)])
 
 
 def tell_batches(connection: Connection, dialect: str, batches: Mapping[str, str]) -> None:
     """Tell of those of the batches (id -> owner) that have ended; for whoever kept them from it."""
     wanted = _endpoints_of(connection, set(batches.values()))
-    asked = {batch_id for batch_id, owner in batches.items() if _asks(wanted, owner, EventType.BATCH_FINISHED)}
+    asked = {batch_id for batch_id, owner in batches.items() if _asking(wanted, owner, EventType.BATCH_FINISHED)}
     put_messages(connection, dialect, _of_batches(connection, asked, wanted))
 
 
@@ -98,20 +100,10 @@ def _asking(wanted: Wanted, owner: str, event_type: EventType) -> list[str]:
     return [endpoint_id for endpoint_id, types in wanted.get(owner, {}).items() if event_type in types]
 
 
-def _asks(wanted: Wanted, owner: str, event_type: EventType) -> bool:
-    return bool(_asking(wanted, owner, event_type))
-
-
-def _of_jobs(connection: Connection, ids: Sequence[str], wanted: Wanted) -> list[Row]:
-    if not ids:
-        return []
-    columns = (
-        Job.id, Job.batch_id, Job.owner, Job.kind, Job.state, Job.client_ref, Job.error_code, Job.finished_at,
-    )  # fmt: skip
-    found = connection.execute(select(*columns).where(Job.id.in_(ids)).order_by(Job.id)).all()
+def _of_jobs(ended: Sequence[Any], wanted: Wanted) -> list[Row]:
     return [
         message
-        for job in found
+        for job in ended
         for message in message_rows(
             EventType.JOB_FINISHED,
             {name: getattr(job, name) for name in ("id", "batch_id", "kind", "state", "client_ref", "error_code")},
