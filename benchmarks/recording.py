@@ -26,7 +26,7 @@ from typing import Self
 from benchmarks.ground import ROOT
 from benchmarks.report import save, verdict
 from benchmarks.tree import resident_bytes
-from tests.services.embedded import migrated
+from tests.services.databases import migrated
 from tests.services.simulator import simulator
 from tests.services.speech import Speech, record_random, word_errors, worst_time_error
 

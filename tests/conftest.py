@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.services.databases import migrated
 from tests.services.postgres import PostgresServer, postgres_server
 from tests.services.redis import DATABASES, RedisServer, redis_server
 
@@ -44,13 +45,35 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     """Address of an empty PostgreSQL database that only this test knows; it is gone afterwards."""
-    postgres.start()  # a test before this one may have left it dead or frozen
-    postgres.resume()
+    yield from _database(postgres)
+
+
+@pytest.fixture(scope="session")
+def _postgres_tables(postgres: PostgresServer) -> str:
+    _awaken(postgres)
     url = postgres.create_database()
+    migrated(url).close()
+    return url
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: PostgresServer, _postgres_tables: str) -> Iterator[str]:
+    """The same with the tables in it."""
+    yield from _database(postgres, template=_postgres_tables)
+
+
+def _database(postgres: PostgresServer, *, template: str | None = None) -> Iterator[str]:
+    _awaken(postgres)
+    url = postgres.create_database(template=template)
     yield url
-    postgres.start()
-    postgres.resume()
+    _awaken(postgres)
     postgres.drop_database(url)
+
+
+def _awaken(server: PostgresServer | RedisServer) -> None:
+    """A test before this one may have left it dead or frozen."""
+    server.start()
+    server.resume()
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +91,5 @@ def _redis_numbers() -> Iterator[int]:
 @pytest.fixture
 def redis_url(redis: RedisServer, _redis_numbers: Iterator[int]) -> str:
     """Address of an empty Redis database that only this test uses."""
-    redis.start()  # a test before this one may have left it dead or frozen
-    redis.resume()
+    _awaken(redis)
     return redis.empty_database(next(_redis_numbers))

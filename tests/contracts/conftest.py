@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import migrations
 from models.database import Database, open_database
 from tests.contracts.quota import Bench
+from tests.services.databases import migrated
 from worker.quota.stores import InProcessStore, RedisStore
 from worker.quota.terms import Store
 
@@ -16,10 +16,12 @@ from worker.quota.terms import Store
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Address of a migrated database that only this test uses."""
-    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    made = open_database(url)
-    migrations.upgrade(made)
-    made.close()
+    url: str = (
+        f"sqlite:///{tmp_path}/jobs.db"
+        if request.param == "sqlite"
+        else request.getfixturevalue("migrated_postgres_url")
+    )
+    migrated(url).close()
     return url
 
 

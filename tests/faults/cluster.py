@@ -23,7 +23,8 @@ from tests.acceptance.people import COMMAND
 from tests.faults.audit import FINAL, Allowance, Audit, audit
 from tests.faults.books import query, read_books
 from tests.faults.processes import WorkerProcess, launch
-from tests.services.embedded import eventually, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import eventually
 from tests.services.simulator import Simulator
 from worker.environment import LoadedSettings, load_settings
 from worker.submit import Item, accept

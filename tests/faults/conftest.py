@@ -41,11 +41,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
 
 @pytest.fixture
 def deployment(
-    tmp_path: Path, gemini: Simulator, pictures: Sequence[Path], postgres_url: str, redis_url: str
+    tmp_path: Path, gemini: Simulator, pictures: Sequence[Path], migrated_postgres_url: str, redis_url: str
 ) -> Deployment:
     """Makes the server mode: workers on PostgreSQL and Redis."""
     return partial(
-        cluster, folder=tmp_path, gemini=gemini, pictures=pictures, database_url=postgres_url, broker_url=redis_url
+        cluster,
+        folder=tmp_path,
+        gemini=gemini,
+        pictures=pictures,
+        database_url=migrated_postgres_url,
+        broker_url=redis_url,
     )
 
 

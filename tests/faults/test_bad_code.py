@@ -16,7 +16,8 @@ from models.store import reports
 from models.store.queries import JobView
 from tasks import registry
 from tests.faults.hostile import DEEDS, HOSTILE, NAME, RAISED
-from tests.services.embedded import Bench, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import Bench
 from tests.services.simulator import Simulator
 from worker.bootstrap import Worker
 

@@ -32,9 +32,9 @@ def way(postgres: PostgresServer) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def beyond(deployment: Deployment, way: Proxy, postgres_url: str) -> Iterator[Cluster]:
+def beyond(deployment: Deployment, way: Proxy, migrated_postgres_url: str) -> Iterator[Cluster]:
     """A deployment whose workers reach the database by that way."""
-    with deployment(workers_database_url=way.url(postgres_url)) as running:
+    with deployment(workers_database_url=way.url(migrated_postgres_url)) as running:
         yield running
 
 

@@ -18,7 +18,8 @@ from tests.acceptance.people import Person, make_pictures
 from tests.contracts.jobs import new_job
 from tests.faults.books import query
 from tests.faults.triggers import NOTICE, tell_of_commit
-from tests.services.embedded import eventually, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import eventually
 from tests.services.postgres import PostgresServer
 from tests.services.proxy import Proxy, proxy
 
@@ -35,7 +36,11 @@ ITEMS = 10_000
 
 @pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = (
+        f"sqlite:///{tmp_path}/jobs.db"
+        if request.param == "sqlite"
+        else request.getfixturevalue("migrated_postgres_url")
+    )
     with closing(migrated(url)) as opened:
         yield opened
 
@@ -108,10 +113,10 @@ def way(postgres: PostgresServer) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def url(postgres_url: str) -> str:
+def url(migrated_postgres_url: str) -> str:
     """Address of a migrated database."""
-    migrated(postgres_url).close()
-    return postgres_url
+    migrated(migrated_postgres_url).close()
+    return migrated_postgres_url
 
 
 @pytest.fixture

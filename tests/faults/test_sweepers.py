@@ -17,7 +17,8 @@ from tests.contracts.jobs import claim, new_call, new_worker, submit_jobs
 from tests.faults.books import query
 from tests.faults.cluster import LEASE_SECONDS, Cluster
 from tests.faults.processes import WorkerProcess
-from tests.services.embedded import eventually, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import eventually
 from tests.services.postgres import PostgresServer
 from tests.services.proxy import Proxy, proxy
 
@@ -57,9 +58,12 @@ class Scene:
 
 
 @pytest.fixture
-def looking(postgres_url: str, way: Proxy) -> Iterator[Scene]:
+def looking(migrated_postgres_url: str, way: Proxy) -> Iterator[Scene]:
     """The sweeper has read, and not yet written."""
-    with closing(migrated(postgres_url)) as mine, closing(open_database(way.url(postgres_url))) as theirs:
+    with (
+        closing(migrated(migrated_postgres_url)) as mine,
+        closing(open_database(way.url(migrated_postgres_url))) as theirs,
+    ):
         worker_id = new_worker(mine)
         (job,) = claim(mine, submit_jobs(mine, 1).job_ids, worker_id=worker_id, lease_seconds=-1.0)
         stopped, taken = way.trip(LOOK), list[int]()

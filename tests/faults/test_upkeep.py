@@ -24,7 +24,8 @@ from tests.contracts.jobs import new_job
 from tests.faults.audit import FINAL
 from tests.faults.books import query, read_books
 from tests.faults.cluster import Cluster
-from tests.services.embedded import eventually, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import eventually
 from tests.services.postgres import PostgresServer
 from tests.services.proxy import Proxy, proxy
 from tests.services.proxy_link import Direction
@@ -124,13 +125,13 @@ class Meeting:
 
 
 @pytest.fixture
-def meeting(postgres: PostgresServer, postgres_url: str) -> Iterator[Meeting]:
+def meeting(postgres: PostgresServer, migrated_postgres_url: str) -> Iterator[Meeting]:
     with (
         proxy(postgres.port) as way,
-        closing(migrated(postgres_url)) as mine,
-        closing(open_database(way.url(postgres_url))) as theirs,
+        closing(migrated(migrated_postgres_url)) as mine,
+        closing(open_database(way.url(migrated_postgres_url))) as theirs,
     ):
-        yield Meeting(url=postgres_url, mine=mine, theirs=theirs, way=way)
+        yield Meeting(url=migrated_postgres_url, mine=mine, theirs=theirs, way=way)
 
 
 BATCH_IS_OPENED = b"INSERT 0 "

@@ -8,7 +8,8 @@ import pytest
 from gemini.batches import Batches
 from gemini.files import Files
 from tests.integration.door import Door, rest_of
-from tests.services.embedded import Bench, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import Bench
 from tests.services.simulator import Simulator, simulator
 
 
@@ -19,10 +20,17 @@ def shared_gemini() -> Iterator[Simulator]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
-    """A migrated database of the test's own, media to submit, and workers to start."""
-    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    """A migrated database of the test's own, media to submit, and workers to start.
+
+    In `make test` it is PostgreSQL: the store's contract and the tests of `mediascribe run` are where SQLite is tried.
+    """
+    url: str = (
+        f"sqlite:///{tmp_path}/jobs.db"
+        if request.param == "sqlite"
+        else request.getfixturevalue("migrated_postgres_url")
+    )
     database = migrated(url)
     shared_gemini.set_faults()
     yield Bench(database=database, database_url=url, gemini=shared_gemini, folder=tmp_path)

@@ -16,7 +16,8 @@ from models.store.submit import NewBatch
 from models.store.usage import UsageBy, UsageFilter, usage_by
 from simulator.bill import bill
 from tests.integration.door import rest_of, rule
-from tests.services.embedded import Bench, eventually, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import Bench, eventually
 from tests.services.simulator import Simulator, simulator
 from worker.submit import Item, accept
 
@@ -35,7 +36,11 @@ def shared_gemini() -> Iterator[Simulator]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, shared_gemini: Simulator) -> Iterator[Bench]:
     """As ever, but with quick parcels and an empty ledger."""
-    url: str = f"sqlite:///{tmp_path}/jobs.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url: str = (
+        f"sqlite:///{tmp_path}/jobs.db"
+        if request.param == "sqlite"
+        else request.getfixturevalue("migrated_postgres_url")
+    )
     yield from _bench(url, tmp_path, shared_gemini)
 
 

@@ -12,7 +12,8 @@ from models.ids import new_id
 from models.moves import Record, given_back
 from models.store import admin, claims, lanes, leases, reports
 from models.store.record import record
-from tests.services.embedded import Bench, eventually, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import Bench, eventually
 from tests.services.postgres import PostgresServer
 from tests.services.simulator import simulator
 
@@ -209,11 +210,11 @@ def test_the_same_bytes_with_the_same_question_are_paid_for_once(bench: Bench) -
 
 
 def test_a_database_that_is_away_for_a_moment_loses_nothing_and_pays_nothing_twice(
-    postgres: PostgresServer, postgres_url: str, tmp_path: Path
+    postgres: PostgresServer, migrated_postgres_url: str, tmp_path: Path
 ) -> None:
-    database = migrated(postgres_url)
+    database = migrated(migrated_postgres_url)
     with simulator(latency="0.3-0.9") as gemini:
-        bench = Bench(database=database, database_url=postgres_url, gemini=gemini, folder=tmp_path)
+        bench = Bench(database=database, database_url=migrated_postgres_url, gemini=gemini, folder=tmp_path)
         ids = bench.submit(bench.pictures(24))
         with bench.worker(lease_seconds=15.0, concurrency=6):
             eventually(lambda: gemini.summary()["delivered"] >= 4, "some answers")

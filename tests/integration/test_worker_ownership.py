@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.store import leases, reports
-from tests.services.embedded import Bench, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import Bench
 from tests.services.simulator import simulator
 from worker.bootstrap import Worker
 

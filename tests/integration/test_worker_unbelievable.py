@@ -10,7 +10,8 @@ import pytest
 from models.failures import FailureCode
 from models.store import lanes, reports
 from models.store.queries import JobView
-from tests.services.embedded import Bench, migrated
+from tests.services.databases import migrated
+from tests.services.embedded import Bench
 from tests.services.simulator import Simulator
 from tests.services.speech import Speech, record_random
 

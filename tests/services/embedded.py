@@ -11,8 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-import migrations
-from models.database import Database, open_database
+from models.database import Database
 from models.store import queries
 from models.store.queries import JobView
 from models.store.submit import NewBatch
@@ -33,13 +32,6 @@ def eventually(condition: Callable[[], Any], what: str, *, seconds: float = PATI
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         never.wait(POLL_SECONDS)
-
-
-def migrated(url: str) -> Database:
-    """The database of that address with its tables, open."""
-    database = open_database(url)
-    migrations.upgrade(database)
-    return database
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from tests.services.api import Site, item, site
-from tests.services.embedded import migrated
+from tests.services.databases import migrated
 
 load_all_checks()
 NAMES = (
@@ -22,7 +22,7 @@ NAMES = (
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def crowded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The API with some jobs in it, one for all routes."""
     folder = tmp_path_factory.mktemp("specification")

@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import migrations
 from cli.answered import to_ask
 from cli.estimate import estimate, estimate_lines
 from cli.files import find_media
-from models.database import open_database
 from models.moves import Record, succeeded
 from models.store.record import record
 from tasks.base import hash_question, read_options
 from tasks.registry import find_kind
 from tests.contracts.jobs import claim_one
+from tests.services.databases import migrated
 from worker.settings import Settings
 
 MODEL = "gemini-3.8-flash"
@@ -30,8 +29,7 @@ def home(tmp_path: Path) -> Path:
     for number in range(3):
         Image.new("RGB", (64 + number, 48)).save(photos / f"{number}.png")
     (photos / "copy.png").write_bytes((photos / "2.png").read_bytes())
-    database = open_database(f"sqlite:///{tmp_path}/mediascribe.db")
-    migrations.upgrade(database)
+    database = migrated(f"sqlite:///{tmp_path}/mediascribe.db")
     kind = find_kind("caption")
     asked = hash_question(
         kind, read_options(kind, {}), model=MODEL, media_sha256=sha256(photos / "0.png")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import migrations
 from cli.batches import Accepted, Asked, accept_run
 from cli.files import MediaFile
 from gemini.price_files import load_prices
-from models.database import Database, open_database
+from models.database import Database
 from models.store import queries
 from models.tier import ServiceTier
+from tests.services.databases import migrated
 from worker.settings import Settings
 
 MODEL = "gemini-3.8-flash"
@@ -22,8 +22,7 @@ PICTURES = [MediaFile(kind="caption", path=f"/photos/{number}.jpg", size_bytes=9
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/jobs.db")
-    migrations.upgrade(opened)
+    opened = migrated(f"sqlite:///{tmp_path}/jobs.db")
     yield opened
     opened.close()
 

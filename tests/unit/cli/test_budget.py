@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import migrations
 from cli.budget import budget_of
 from cli.exits import CommandError, Exit
 from cli.progress import Standing
@@ -14,7 +13,7 @@ from cli.signals import Stop
 from cli.status import status_lines, status_shape
 from cli.waiting import Ended, Watch, wait_for
 from models.budget import Scope
-from models.database import Database, open_database
+from models.database import Database
 from models.failures import FailureCode
 from models.moves import ClaimedJob, Record, waits
 from models.store import lanes, reports
@@ -24,6 +23,7 @@ from models.store.record import record
 from models.store.submit import NewBatch
 from tests.contracts.budgets import pay, reserve_one
 from tests.contracts.jobs import TRANSIENT, claim, submit_jobs
+from tests.services.databases import migrated
 from worker.environment import load_settings
 
 BATCH = NewBatch(owner="ada", idempotency_key="run", budget_usd=Decimal(1))
@@ -36,8 +36,7 @@ class Silent:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/jobs.db")
-    migrations.upgrade(opened)
+    opened = migrated(f"sqlite:///{tmp_path}/jobs.db")
     yield opened
     opened.close()
 

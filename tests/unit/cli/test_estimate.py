@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 
-import migrations
 from cli.estimate import Share, estimate, estimate_lines, estimate_shape, expected_shares
 from cli.files import MediaFile
 from cli.pace import least_time, passed_caps
 from cli.past import ASSUMED, LEAST, habits
 from gemini.abilities import Detail
-from models.database import open_database
 from models.moves import Record, succeeded
 from models.store.lanes import set_limits
 from models.store.record import record
 from models.tier import ServiceTier
 from tests.contracts.jobs import TRANSIENT, claim_one, new_call
+from tests.services.databases import migrated
 from worker.settings import Settings
 
 MODEL = "gemini-3.8-flash"
@@ -38,8 +37,7 @@ def settings(home: Path, **changes: Any) -> Settings:
 
 def fill(home: Path, outputs: list[int], *, failed: bool = False) -> None:
     """A database with good answers of so many output tokens."""
-    database = open_database(f"sqlite:///{home}/mediascribe.db")
-    migrations.upgrade(database)
+    database = migrated(f"sqlite:///{home}/mediascribe.db")
     for output in outputs:
         job = claim_one(database, model=MODEL)
         call = replace(
@@ -142,8 +140,7 @@ def test_the_limit_that_takes_longest_decides(limits: dict[str, int], limit: str
 
 
 def test_a_lane_s_own_limits_decide_how_long_a_run_takes(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/mediascribe.db")
-    migrations.upgrade(database)
+    database = migrated(f"sqlite:///{tmp_path}/mediascribe.db")
     set_limits(database, MODEL, {"requests_per_minute": 10})
     database.close()
     made = estimate([PICTURE] * 30, settings(tmp_path, rpm=1_000, rpd=9), model=MODEL)

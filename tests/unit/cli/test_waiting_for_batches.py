@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-import migrations
 from cli.exits import Exit
 from cli.progress import Standing
 from cli.signals import Stop
 from cli.status import status_lines, status_shape
 from cli.waiting import Watch, wait_for
-from models.database import Database, open_database
+from models.database import Database
 from models.failures import FailureCode, failure
 from models.moves import ClaimedJob, Record, waits
 from models.store import reports
@@ -22,6 +21,7 @@ from models.store.record import record
 from tests.contracts.budgets import pay, want
 from tests.contracts.jobs import new_worker
 from tests.contracts.parcels import jobs_in_hand, packed, sent
+from tests.services.databases import migrated
 from worker.environment import load_settings
 
 
@@ -34,8 +34,7 @@ class Notes(list[str]):
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/jobs.db")
-    migrations.upgrade(opened)
+    opened = migrated(f"sqlite:///{tmp_path}/jobs.db")
     yield opened
     opened.close()
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-import migrations
-from models.database import Database, open_database
+from models.database import Database
 from models.moves import ClaimedJob
 from tests.contracts.jobs import claim_one
+from tests.services.databases import migrated
 from tests.unit.worker.lane_clock import DEFAULTS, Clock
 from worker.lanes import Lanes
 
@@ -20,8 +20,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/jobs.db")
-    migrations.upgrade(opened)
+    opened = migrated(f"sqlite:///{tmp_path}/jobs.db")
     yield opened
     opened.close()
 

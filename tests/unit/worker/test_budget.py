@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-import migrations
 from models.budget import Period, Scope
-from models.database import Database, open_database
+from models.database import Database
 from models.failures import FailureCode, Nature
 from models.ids import new_id
 from models.store.budgets import list_budgets, remove_budget, set_budget
 from models.store.holds import Denial
 from models.store.submit import NewBatch
 from tests.contracts.jobs import claim_one
+from tests.services.databases import migrated
 from worker.budget import KNOWN_SECONDS, Budgets, why_denied
 
 ONE = Decimal(1)
@@ -26,8 +26,7 @@ ONE = Decimal(1)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/jobs.db")
-    migrations.upgrade(opened)
+    opened = migrated(f"sqlite:///{tmp_path}/jobs.db")
     yield opened
     opened.close()
 

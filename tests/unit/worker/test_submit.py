@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-import migrations
-from models.database import Database, open_database
+from models.database import Database
 from models.failures import FailureCode, FailureError
 from models.store import queries
 from models.store.queries import JobFilter
 from models.store.submit import NewBatch, NewJob
 from models.tier import ServiceTier
+from tests.services.databases import migrated
 from worker.environment import load_settings
 from worker.submit import PRIORITIES, Item, RefusedError, accept, local_source, new_job
 
@@ -31,8 +31,7 @@ def made(**changes: Any) -> NewJob:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/jobs.db")
-    migrations.upgrade(opened)
+    opened = migrated(f"sqlite:///{tmp_path}/jobs.db")
     yield opened
     opened.close()
 
