@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from api import batches, bulk_actions, health, jobs, metrics, new_job, reports, submitting
+from api import batches, bulk_actions, health, jobs, metrics, new_job, reports, submitting, webhook_events, webhooks
 from api.access import Access
 from api.counting import keep_seconds
 from api.document import TITLE, describe, methods_at, parameters_of
@@ -48,8 +48,9 @@ def routed_app() -> FastAPI:
     """The routes and their document, without anything to serve them with."""
     app = FastAPI(
         title=TITLE, version=version("mediascribe"), openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
+        webhooks=webhook_events.router,
     )  # fmt: skip
-    for routes in (health, new_job, jobs, submitting, batches, bulk_actions, reports, metrics):
+    for routes in (health, new_job, jobs, submitting, batches, bulk_actions, webhooks, reports, metrics):
         app.include_router(routes.router)
     app.add_route("/openapi.json", _document, include_in_schema=False)
     document = describe(app, app.version)

@@ -10,8 +10,10 @@ from models.bulk_action import BulkVerb
 from models.failures import FailureCode
 from models.state import JobState
 from models.tier import ServiceTier
+from models.webhook import CHOSEN_TYPES, EventType
 from tasks.registry import KINDS
 from worker.submit import LONGEST_TEXT, PRIORITIES, Item
+from worker.webhooks.addresses import LONGEST_URL
 
 
 def storable(text: str) -> str:
@@ -24,6 +26,8 @@ def storable(text: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(storable)]
 KindName = Literal["caption", "transcribe"]
 assert set(KINDS) == set(get_args(KindName))
+EventChoice = Literal[EventType.BATCH_FINISHED, EventType.JOB_FINISHED]
+assert set(get_args(EventChoice)) == CHOSEN_TYPES
 
 JOB_EXAMPLE: dict[str, JsonValue] = {
     "kind": "caption", "source": "/srv/photos/cat.jpg", "client_ref": "photo-4711", "options": {"language": "de"},
@@ -138,3 +142,30 @@ class PauseBody(BaseModel):
     reason: Annotated[str, Field(max_length=500), AfterValidator(storable)] | None = None
     seconds: Annotated[float, Field(gt=0, le=366 * 86_400)] | None = None
     """Until it opens by itself; without, somebody has to resume it."""
+
+
+Url = Annotated[str, Field(min_length=1, max_length=LONGEST_URL), AfterValidator(storable)]
+EventTypes = Annotated[list[EventChoice], Field(min_length=1, max_length=len(CHOSEN_TYPES))]
+
+
+class NewEndpointBody(BaseModel):
+    """Where webhooks are to be sent, and which."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"url": "https://example.com/hooks/mediascribe"}]}
+    )
+
+    url: Url
+    event_types: EventTypes = [EventType.BATCH_FINISHED]
+    """`job.finished` is a message for each job: think of a batch of a million."""
+
+
+class EndpointChangesBody(BaseModel):
+    """What is to be changed; what is not given stays."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"enabled": True}]})
+
+    url: Url | None = None
+    event_types: EventTypes | None = None
+    enabled: bool | None = None
+    """An endpoint that is disabled gets nothing, and what waits to be sent to it ends."""

@@ -31,7 +31,12 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema is None:
         document = get_openapi(
-            title=TITLE, version=version, description=DESCRIPTION, openapi_version="3.1.0", routes=app.routes
+            title=TITLE,
+            version=version,
+            description=DESCRIPTION,
+            openapi_version="3.1.0",
+            routes=app.routes,
+            webhooks=app.webhooks.routes,
         )
         _, bodies = models_json_schema(
             [(NewBatchBody, "validation"), (NewJobBody, "validation")], ref_template="#/components/schemas/{model}"
@@ -43,7 +48,7 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
         components["securitySchemes"] = {"key": _KEY}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
-                _describe(operation, is_open=path in OPEN_PATHS, has_body=method == "post")
+                _describe(operation, is_open=path in OPEN_PATHS, has_body=method in {"post", "patch"})
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -23,13 +23,15 @@ from api.sources import check_source
 from models.failures import FailureError
 from models.store import queries
 from models.store.receipts import Request
-from models.store.submit import NewBatch, NewJob, Submission, submit
+from models.store.submit import NewBatch, NewJob, Submission, close_batch, submit
 from worker.submit import sort_out
 
 GROUP = 2_000
 """Items that are stored in one transaction."""
 MOST_REFUSALS = 1_000
 """Refused items that a report spells out."""
+OPEN_SECONDS = 300.0
+"""A stream whose next group does not come for so long is taken for ended."""
 SPOOL_BYTES = 1 << 20
 """Outcomes beyond this wait on disk."""
 
@@ -82,7 +84,7 @@ class Intake:
         self._caller = caller
         self._key = key
         stream = uuid.uuid4().hex if key is None else hashlib.sha256(key.encode()).hexdigest()
-        self._batch = replace(batch, idempotency_key=f"stream:{stream}")
+        self._batch = replace(batch, idempotency_key=f"stream:{stream}", open_seconds=OPEN_SECONDS)
         self.batch_id: str | None = None
         """As soon as an item was accepted."""
         self.report = Report()
@@ -101,6 +103,11 @@ class Intake:
         self._batch = replace(self._batch, budget_usd=None)  # it is set
         self._note(jobs, submission)
 
+    def close(self) -> None:
+        """Nothing more comes: the batch may end."""
+        if self.batch_id is not None:
+            close_batch(self._parts.database, self.batch_id)
+
     def take_once(self, group: Sequence[tuple[int, Any]], request: Request | None) -> dict[int, str]:
         """The same for a batch of one group that a request makes once; the job ids by the index of their items.
 
@@ -111,7 +118,7 @@ class Intake:
             return {}
         facts = {"indexes": list(jobs), "refused": self.report.refused, "refusals": self.report.refusals}
         asked_once = None if request is None else replace(request, facts=facts)
-        batch = replace(self._batch, idempotency_key=None)
+        batch = replace(self._batch, idempotency_key=None, open_seconds=None)
         submission = submit(self._parts.database, batch, list(jobs.values()), request=asked_once)
         self._parts.submitted()
         self.batch_id = submission.batch_id

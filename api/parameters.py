@@ -13,9 +13,10 @@ from api.access import Caller
 from api.bodies import KindName, Name, as_utc, storable
 from api.problems import FieldError, ProblemCode, ProblemError
 from models.failures import FailureCode
-from models.ids import is_id
+from models.ids import Prefix, is_id
 from models.state import JobState
 from models.store.receipts import Request as OnceRequest
+from models.webhook import DeliveryState
 
 LONGEST_WAIT_SECONDS = 60
 _KEY = re.compile(r'"?([\x21\x23-\x7e](?:[\x20\x21\x23-\x7e]{0,198}[\x21\x23-\x7e])?)"?')
@@ -46,6 +47,10 @@ Search = Annotated[
     AfterValidator(lambda text: text and storable(text)),
     Query(max_length=500, description="Only jobs with this in their source or client_ref."),
 ]
+Endpoint = Annotated[
+    str | None, Query(pattern="^whe_[0-9a-f]{32}$", description="Only deliveries to this endpoint, by its id.")
+]
+OfState = Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most in one page.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
 Wait = Annotated[
@@ -59,14 +64,16 @@ Wait = Annotated[
 ]
 
 
-_WORDS = {"job": "job", "bat": "batch", "blk": "bulk action"}
-
-
-def check_id(given: str, prefix: str) -> str:
+def check_id(given: str, prefix: Prefix) -> str:
     """The id. Raises ProblemError(not_found) where it can be none."""
-    if not is_id(given, prefix):  # type: ignore[arg-type]  # one of the prefixes
-        raise not_found(_WORDS[prefix], given)
+    if not is_id(given, prefix):
+        raise not_found(_NOUNS[prefix], given)
     return given
+
+
+_NOUNS: dict[Prefix, str] = {
+    "job": "job", "bat": "batch", "blk": "bulk action", "whe": "webhook endpoint", "whd": "webhook delivery",
+}  # fmt: skip
 
 
 def not_found(what: str, given: str) -> ProblemError:

@@ -128,7 +128,9 @@ async def _read_stream(request: Request, parts: Parts, caller: Caller, batch: Ne
     except (ClientDisconnect, ProblemError):
         if read is None and intake.batch_id is not None:  # whoever sends it again would pay twice
             await run_in_threadpool(admin.cancel_batch, parts.database, intake.batch_id)
-        raise
+            await run_in_threadpool(intake.close)
+        raise  # with a key the rest may come; if it does not, the batch is closed after a while
+    await run_in_threadpool(intake.close)
     shape = await run_in_threadpool(_shape, parts, caller, intake, job_ids=None)
     if not wants_lines:
         return _accepted(shape)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import budgets, config, db, jobs, keys, lanes
+from cli import budgets, config, db, jobs, keys, lanes, webhooks
 from cli.doctor import doctor
 from cli.errors import errors
 from cli.exits import report
@@ -42,6 +42,7 @@ app.add_typer(lanes.app, name="lanes")
 app.command()(up)
 app.command()(api)
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 app.command()(worker)
 app.command()(workers)
 app.add_typer(db.app, name="db")

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from media.copy import check_room, copied
@@ -58,18 +56,10 @@ def _refused(name: str, answer: Answer) -> FailureError:
         return refusal(_CODES[status][0], name, _CODES[status][1])
     if status >= 500 or status in _NOT_NOW:
         words = f"{name} is not served now ({status}); it is tried again."
-        wait = _asked_seconds(answer.headers.get("retry-after", ""))
+        asked = answer.retry_after_seconds
+        wait = None if asked is None else min(asked, _LONGEST_WAIT_SECONDS)
         return FailureError(failure(FailureCode.SOURCE_UNREACHABLE, words, retry_after_seconds=wait))
     if status >= 400:
         return refusal(FailureCode.SOURCE_FORBIDDEN, name, f"is refused by its server ({status}); check the address")
     words = f"{name} is not what its server sends ({status}): no whole file; name the address of the file itself."
     return FailureError(failure(FailureCode.SOURCE_UNREACHABLE, words, nature=Nature.PERMANENT))
-
-
-def _asked_seconds(said: str) -> float | None:
-    """How long the server asks us to wait, as far as that is believable."""
-    try:
-        seconds = float(said) if said.isdecimal() else (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError, OverflowError):  # no date; one without a time zone; one beyond all clocks
-        return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS)

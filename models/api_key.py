@@ -13,9 +13,9 @@ class KeyScope(StrEnum):
     """What a key may be used for."""
 
     READ = "jobs:read"
-    """See the owner's jobs, batches, results and sums."""
+    """See the owner's jobs, batches, results, sums and webhooks."""
     WRITE = "jobs:write"
-    """Submit, cancel and retry jobs of the owner."""
+    """Submit, cancel and retry jobs of the owner; change its webhooks."""
     FILES = "files:read"
     """Name files on the disks of the workers as sources."""
     METRICS = "metrics:read"

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, TypedId, UtcTime
@@ -16,6 +16,12 @@ class Batch(Base):
         UniqueConstraint("owner", "idempotency_key"),
         Index("ix_batch_under_way", "owner", "next_turn"),
         Index("ix_batch_owner", "owner", "id"),
+        Index(
+            "ix_batch_open",
+            "open_until",
+            postgresql_where=text("open_until IS NOT NULL"),
+            sqlite_where=text("open_until IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(TypedId("bat"), primary_key=True)
@@ -25,6 +31,9 @@ class Batch(Base):
     """The same key from the same owner is the same batch."""
     next_turn: Mapped[int] = mapped_column(BigInteger)
     """The turn that the batch's next job gets at the earliest (start-time fair queueing)."""
+    open_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Jobs of it are still coming in, so it has not ended, whatever those that are there do. Empty: it is whole. After that
+    time whoever was submitting is taken for lost."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -5,9 +5,9 @@ import re
 import time
 from typing import Literal
 
-Prefix = Literal["job", "bat", "wrk", "cal", "par", "upl", "blk"]
+Prefix = Literal["job", "bat", "wrk", "cal", "par", "upl", "blk", "whe", "whd", "evt"]
 
-_SHAPE = re.compile(r"(job|bat|wrk|cal|par|upl|blk)_[0-9a-f]{32}")
+_SHAPE = re.compile(r"(job|bat|wrk|cal|par|upl|blk|whe|whd|evt)_[0-9a-f]{32}")
 
 
 def new_id(prefix: Prefix) -> str:

@@ -13,6 +13,7 @@ from models.question import Question
 from models.receipt import Receipt
 from models.spending import Spending
 from models.upload import Upload
+from models.webhook import WebhookDelivery, WebhookEndpoint
 from models.worker import Worker
 
 __all__ = [
@@ -35,5 +36,7 @@ __all__ = [
     "Spending",
     "Turn",
     "Upload",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "Worker",
 ]

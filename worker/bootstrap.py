@@ -57,6 +57,7 @@ from worker.settings import Settings
 from worker.shelf import Shelf
 from worker.source_settings import make_storage, source_rules
 from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
+from worker.webhooks.courier import make_courier
 from worker.work import Tools
 
 log = structlog.get_logger(__name__)
@@ -65,8 +66,6 @@ VERSION = version("mediascribe")
 
 SLACK_SECONDS = 30.0
 """A call is given up after its time; what it reserved is void only a while later."""
-REDIS = ("redis://", "rediss://")
-
 AHEAD = 1.5
 """Jobs in hand for each call in flight, so that the next pictures are ready when a call ends."""
 
@@ -121,8 +120,7 @@ class Worker:
         self._sandbox = Sandbox(
             self._settings.decoder_processes, SandboxLimits(max_memory_bytes=self._settings.decoder_memory_bytes)
         )
-        self._fetching = make_fetching(self._settings)
-        self._scratch = make_scratch(self.id)
+        self._fetching, self._scratch = make_fetching(self._settings), make_scratch(self.id)
         self._wake, self._give_up = threading.Event(), threading.Event()
         self.lanes = Lanes(database, limits=self._settings.lane_limits)
         self._office = Office(
@@ -150,6 +148,7 @@ class Worker:
             database=database, feeder=self.feeder, lanes=self.lanes, today=self._today, wake=self._wake,
             lease_seconds=self._settings.lease_seconds, isolation=None if role.alone else Isolation(database=database),
         )  # fmt: skip
+        self._courier = None if role.alone else make_courier(self._settings, database)
 
     def start(self) -> None:
         """Register, and begin to work. Raises DatabaseUnavailableError."""
@@ -167,6 +166,8 @@ class Worker:
         self._heartbeat.start()
         self.housekeeper.start()
         self._office.start()
+        if self._courier is not None:
+            self._courier.start()
 
     def accept(self, bundle: Sequence[str]) -> int:
         """A bundle of job ids has come: take what there is room for; how many jobs were taken."""
@@ -187,6 +188,8 @@ class Worker:
         recorded = self.runner.finish(grace_seconds=grace_seconds)
         self._give_up.set()
         self._office.stop()
+        if self._courier is not None:
+            self._courier.stop()
         self.housekeeper.stop(grace_seconds=grace_seconds)
         self._heartbeat.stop()
         asyncio.run_coroutine_threadsafe(self._close_on_loop(), self._core.loop).result(10.0)
@@ -266,7 +269,7 @@ def make_store(settings: Settings, *, workers: Callable[[], int]) -> Store:
     if settings.embedded:
         return InProcessStore()
     url = settings.quota_url.get_secret_value() or settings.broker_url.get_secret_value()
-    return GuardedStore(RedisStore(url) if url.startswith(REDIS) else NoStore(), workers=workers)
+    return GuardedStore(RedisStore(url) if url.startswith(("redis://", "rediss://")) else NoStore(), workers=workers)
 
 
 def start_worker(loaded: LoadedSettings, database: Database, role: Role | None = None) -> Worker:

@@ -194,6 +194,13 @@ class Settings(BaseModel):
     api_upload_idle_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         30.0, description="Longest wait for the next bytes of an upload."
     )
+    webhook_timeout_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
+        20.0, description="Longest time for one try at a webhook, from looking its host up to the end of its answer."
+    )
+    webhooks_in_flight: Annotated[int, Field(ge=1, le=200)] = Field(
+        16,
+        description="Webhooks that are sent at the same time per process, at most; to one endpoint a quarter of them.",
+    )
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="Least level of what a worker logs: debug, info, warning, error."
     )

@@ -17,6 +17,8 @@ from models.store.parcels import AtGemini
 from models.store.queries import JobView
 from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
+from models.store.webhooks.endpoints import EndpointView
+from models.store.webhooks.log import DeliveryView
 from models.tier import tier_of
 from worker.quota.terms import Limits
 
@@ -189,6 +191,16 @@ def preview_shape(preview: Preview, *, action: str) -> JsonObject:
 def key_shape(view: KeyView) -> JsonObject:
     """One API key, without its secret."""
     return {**_fields_of(view), "scopes": sorted(view.scopes)}
+
+
+def endpoint_shape(view: EndpointView) -> JsonObject:
+    """One webhook endpoint, without its secrets."""
+    return {**_fields_of(view), "event_types": list(view.event_types)}
+
+
+def delivery_shape(view: DeliveryView) -> JsonObject:
+    """One webhook delivery, with the event as it is sent."""
+    return _fields_of(view)
 
 
 def failure_group_shape(group: FailureGroup) -> JsonObject:

@@ -15,6 +15,7 @@ import structlog
 from models.database import Database
 from models.ids import new_id
 from models.store import dispatch, leases, questions
+from models.store.submit import close_abandoned
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ def sweep(database: Database) -> int:
     lapsed = leases.lapse(database)
     expired = leases.expire(database)
     questions.free_abandoned(database)
+    close_abandoned(database)
     if lapsed or expired:
         log.warning("swept", lapsed=lapsed, expired=expired)
     return lapsed + expired

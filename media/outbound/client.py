@@ -11,6 +11,8 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 
 import httpcore2
@@ -59,6 +61,18 @@ class Answer:
         """As the server says, if it does; None where the body is packed."""
         said = self.headers.get("content-length", "")
         return int(said) if said.isdecimal() and len(said) < 20 and not self.headers.get("content-encoding") else None
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """How long the server asks us to wait, if it does in a way that can be read (RFC 9110, 10.2.3)."""
+        said = self.headers.get("retry-after", "")
+        try:
+            seconds = (
+                float(said) if said.isdecimal() else (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
+            )
+        except (ValueError, TypeError, OverflowError):  # no date; one without a time zone; one beyond all clocks
+            return None
+        return max(seconds, 0.0)
 
     def blocks(self) -> Iterator[bytes]:
         """The body. Raises OutboundError: too large, packed in an unknown way, broken off, too slow."""

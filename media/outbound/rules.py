@@ -58,8 +58,10 @@ class Allowance:
 
     def covers(self, host: str, address: IPv4Address | IPv6Address) -> bool:
         """Does it name the host, or its address?"""
-        if self.network is not None:
-            return address in self.network
+        return self.host_matches(host) if self.network is None else address in self.network
+
+    def host_matches(self, host: str) -> bool:
+        """Does it name the host?"""
         return host == self.host or (self.host.startswith(".") and host.endswith(self.host))
 
 
@@ -88,6 +90,16 @@ class Rules:
             except ValueError as error:
                 raise not_allowed("leads to what is no address") from error
             self._check_address(host, port, address, owner)
+
+    def vouches_for(self, target: Target, owner: str) -> bool:
+        """Does an allowance name the host itself, or the address that it is?"""
+        address = _literal(target.host)
+        return any(
+            known.host_matches(target.host)
+            if known.network is None
+            else address is not None and address in known.network
+            for known in self._of(owner)
+        )
 
     def _check_address(self, host: str, port: int, address: IPv4Address | IPv6Address, owner: str) -> None:
         if address not in _METADATA:

@@ -11,6 +11,8 @@ from models.job import Job, Result
 from models.state import FINAL, MOVES, JobState, Move
 from models.store.queries import JobFilter, matching
 from models.store.receipts import Request, close_receipt, open_receipt, raise_if_answered
+from models.store.webhooks.log import forget_deliveries
+from models.store.webhooks.outbox import ended_columns, tell_ended
 
 SLICE = 1_000
 """Rows a statement when many are changed, so that no lock is held for long."""
@@ -62,9 +64,11 @@ def cancel_some(connection: Connection, which: ColumnElement[bool]) -> Sequence[
             error_retryable=None,
             error_detail=None,
         )
-        .returning(Job.id)
+        .returning(*ended_columns())
     )
-    return connection.execute(stopped).scalars().all()
+    moved = connection.execute(stopped).all()
+    tell_ended(connection, connection.dialect.name, moved)
+    return [row.id for row in moved]
 
 
 def retry(database: Database, ids: Sequence[str]) -> list[str]:
@@ -123,7 +127,11 @@ def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def purge(database: Database, *, older_than_seconds: float) -> int:
-    """Delete jobs that ended longer ago, with everything of theirs, in slices; how many. Uses ix_job_finished."""
+    """Delete jobs that ended longer ago, with everything of theirs, in slices; how many. Uses ix_job_finished.
+
+    Webhook deliveries that ended longer ago go too.
+    """
+    forget_deliveries(database, older_than_seconds=older_than_seconds)
     purged = 0
     while (slice_ := _purge_slice(database, older_than_seconds)) > 0:
         purged += slice_

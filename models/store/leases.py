@@ -18,6 +18,7 @@ from models.job import LOSSES_IN_COMPANY, Job
 from models.state import JobState, Move
 from models.store.holds import in_parcel, presume_spent
 from models.store.rows import INTEGER, RowShape
+from models.store.webhooks.outbox import ended_columns, tell_ended
 from models.worker import Worker
 
 LOSSES_ALONE = 3
@@ -122,8 +123,10 @@ def _lapse_slice(database: Database, lost: ColumnElement[bool]) -> int:
         if not ids:
             return 0
         _note_lost(connection, ids)
-        taken_back = update(Job).where(Job.id.in_(ids), lost).values(_after_loss()).returning(Job.id)
-        return len(connection.execute(taken_back).all())
+        taken_back = update(Job).where(Job.id.in_(ids), lost).values(_after_loss()).returning(*ended_columns())
+        moved = connection.execute(taken_back).all()
+        tell_ended(connection, database.dialect, moved)
+        return len(moved)
 
 
 def expire(database: Database) -> int:
@@ -138,7 +141,9 @@ def expire(database: Database) -> int:
             error_code=FailureCode.DEADLINE_EXCEEDED, error_retryable=False,
             error_message="The job's deadline passed before it could be done; submit it again with more time.",
         )  # fmt: skip
-        return len(connection.execute(ended.returning(Job.id)).all())
+        moved = connection.execute(ended.returning(*ended_columns())).all()
+        tell_ended(connection, database.dialect, moved)
+        return len(moved)
 
 
 def forget_workers(database: Database, *, after_seconds: float) -> None:

@@ -17,6 +17,7 @@ from models.store.holds import end_holds
 from models.store.questions import Asking, Ended, end_questions
 from models.store.rows import DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 from models.store.spending import count_spending
+from models.store.webhooks.outbox import ended_columns, tell_ended
 
 _JOB_ID = TypedId("job")
 
@@ -60,12 +61,14 @@ def record(database: Database, records: Sequence[Record]) -> list[bool]:
     in_order = sorted(records, key=_claim_of)  # rows are locked in this order, which avoids most deadlocks
     with database.write() as connection:
         new_calls = insert_calls(connection, dialect, in_order)
-        ended = _end_attempts(connection, dialect, [r for r in in_order if r.ending], new_calls)
+        moved = _end_attempts(connection, dialect, [r for r in in_order if r.ending], new_calls)
+        ended = {(row.id, row.claim) for row in moved}
         # Calls of others: answers of unfinished recordings, and of workers that had lost their claim.
         rest = [r for r in in_order if r.ending is None or _claim_of(r) not in ended]
         running = count_usage(connection, dialect, rest, new_calls)
         kept = [r for r in in_order if not (r.ending and r.ending.output is not None and _claim_of(r) in ended)]
         _ANSWERS.run(connection, _answer_insert(dialect), _answer_rows(kept))
+        tell_ended(connection, dialect, moved)  # locks batches: after all jobs, before budgets and sums
         end_holds(connection, dialect, [call.id for r in in_order for call in r.calls])
         count_spending(connection, dialect, in_order, new_calls)
     return [_claim_of(r) in (ended if r.ending else running) for r in records]
@@ -75,15 +78,16 @@ def _claim_of(r: Record) -> Owned:
     return r.job.id, r.job.claim
 
 
-def _end_attempts(connection: Connection, dialect: str, records: list[Record], new_calls: set[str]) -> set[Owned]:
-    """Apply the endings; the claims that still owned their jobs."""
+def _end_attempts(connection: Connection, dialect: str, records: list[Record], new_calls: set[str]) -> list[Any]:
+    """Apply the endings; where each led whose claim still owned its job."""
     rows = [_ending_row(r, new_calls) for r in records]
-    owned = {(row.id, row.claim): row.state for row in _ENDINGS.run(connection, _ending_update(dialect), rows)}
+    moved = _ENDINGS.run(connection, _ending_update(dialect), rows)
+    owned = {(row.id, row.claim): row.state for row in moved}
     applied = [row for row in rows if (row["id"], row["claim"]) in owned]
     _ENDINGS.run(connection, _attempt_insert(dialect), applied)
     _ENDINGS.run(connection, _result_insert(dialect), [row for row in applied if row["output"] is not None])
     end_questions(connection, dialect, _ended(records, owned))
-    return set(owned)
+    return moved
 
 
 def _ended(records: Sequence[Record], states: Mapping[Owned, str]) -> list[Ended]:
@@ -155,7 +159,7 @@ def _ending_update(dialect: str) -> Executable:
             **{f"error_{name}": case((is_cancelled, None), else_=e[name]) for name in _ERROR},
             **added(e),
         )
-        .returning(Job.id, Job.claim, Job.state)
+        .returning(Job.claim, *ended_columns())
     )  # fmt: skip
 
 

@@ -24,8 +24,11 @@ from models.store.receipts import Request, close_receipt, open_receipt
 from models.store.rows import BIG, DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 from models.store.turns import Turns, batches_under_way, dispatched_turns, front_of
 from models.store.uploads import NewUpload, keep_upload
+from models.store.webhooks.outbox import tell_batches
 
 ROWS_PER_STATEMENT = 2_000
+CLOSED_AT_ONCE = 100
+"""Abandoned batches a transaction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +61,8 @@ class NewBatch:
     idempotency_key: str | None = None
     budget_usd: Decimal | None = None
     """What may be spent on the batch in all; empty leaves it as it is."""
+    open_seconds: float | None = None
+    """Further jobs of it are to come within this time; `close_batch` says that it is whole. Empty: it is, as far as is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,12 +114,40 @@ def submit(
         for job_id, job in zip(ids, jobs, strict=True):
             if job.upload is not None:
                 keep_upload(connection, job.upload, job_id)
-        connection.execute(update(Batch).where(Batch.id == batch_id).values(next_turn=turns.reached))
+        is_opened = batch.open_seconds is not None and new  # what is only sent again has been whole before
+        opened = {"open_until": db_after(literal(batch.open_seconds))} if is_opened else {}
+        connection.execute(update(Batch).where(Batch.id == batch_id).values(next_turn=turns.reached, **opened))
         if budget_usd is not None:
             put_budget(connection, database.dialect, Scope.BATCH, batch_id, limit_usd=budget_usd, period=Period.TOTAL)
         if request is not None:
             close_receipt(connection, request, {"batch_id": batch_id, "job_ids": ids})
     return Submission(batch_id=batch_id, job_ids=tuple(ids), new=frozenset(new))
+
+
+@again_after_conflict
+def close_batch(database: Database, batch_id: str) -> None:
+    """No further jobs come in: the batch ends with those that it has. Uses the lock of the batch's row."""
+    with database.write() as connection:
+        _close(connection, database.dialect, Batch.id == batch_id)
+
+
+@again_after_conflict
+def close_abandoned(database: Database) -> None:
+    """Close what whoever was submitting to it has left open for too long. Uses ix_batch_open."""
+    late = Batch.open_until < db_now()
+    with database.read() as connection:
+        if connection.execute(select(Batch.id).where(late).limit(1)).first() is None:
+            return
+    with database.write() as connection:
+        _close(connection, database.dialect, late)
+
+
+def _close(connection: Connection, dialect: str, which: ColumnElement[bool]) -> None:
+    some = select(Batch.id).where(which, Batch.open_until.is_not(None)).order_by(Batch.id).limit(CLOSED_AT_ONCE)
+    locked = some.with_for_update().cte("locked")
+    closed = update(Batch).where(Batch.id.in_(select(locked.c.id))).values(open_until=None)
+    rows = connection.execute(closed.returning(Batch.id, Batch.owner)).all()
+    tell_batches(connection, dialect, {row.id: row.owner for row in rows})
 
 
 def _open_batch(connection: Connection, dialect: str, batch: NewBatch) -> tuple[str, int]:

@@ -12,6 +12,7 @@ SHARED = {"/livez", "/readyz", "/v1/lanes", "/v1/workers", "/v1/lanes/{lane}/pau
 BODIES: dict[str, Any] = {
     "/v1/jobs": item(9), "/v1/batches": {"items": [item(9)]}, "/v1/lanes/{lane}/pause": {"seconds": 60},
     "/v1/bulk-actions": {"action": "cancel", "filter": {"kind": "caption"}},
+    "/v1/webhook-endpoints": {"url": "https://bob.test/"}, "/v1/webhook-endpoints/{endpoint_id}": {"enabled": False},
 }  # fmt: skip
 
 
@@ -25,24 +26,31 @@ def routes(api: Site) -> Iterator[tuple[str, str]]:
 def test_no_route_shows_or_changes_what_is_anothers(api: Site) -> None:
     """Everything of Ada's is asked for with Bob's key: a single thing is not found, and no list or sum counts it."""
     ada, bob = api.key("ada"), api.key("bob", EVERYTHING - {KeyScope.ADMIN})
-    job = api.submit(1, ada, client_ref="secret-ref", metadata={"note": "secret"})
-    wanted = {"action": "cancel", "ids": [job["id"]], "reason": "secret"}
+    job = api.submit(1, ada, client_ref="secret-ref", metadata={"note": "hidden-note"})
+    wanted = {"action": "cancel", "ids": [job["id"]], "reason": "hidden-reason"}
     bulk = api.client.post("/v1/bulk-actions", json=wanted, headers=ada).json()
     assert api.client.post("/v1/bulk-actions", json=wanted, headers=bob).status_code == 422
-    before = api.client.get(f"/v1/jobs/{job['id']}", headers=ada).json()
+    hook = api.client.post("/v1/webhook-endpoints", headers=ada, json={"url": "https://secret.test/"}).json()
+    sent = api.client.post(f"/v1/webhook-endpoints/{hook['id']}/test", headers=ada).json()
+    known = {
+        "job_id": job["id"], "batch_id": job["batch_id"], "bulk_action_id": bulk["id"], "endpoint_id": hook["id"],
+        "delivery_id": sent["id"],
+    }  # fmt: skip
+    single = (f"jobs/{job['id']}", f"bulk-actions/{bulk['id']}", f"webhook-endpoints/{hook['id']}")
+    pages = [f"/v1/{page}" for page in (*single, "webhook-deliveries")]
+    before = [api.client.get(page, headers=ada).json() for page in pages]
     asked = 0
     for method, path in routes(api):
-        url = path.format(job_id=job["id"], batch_id=job["batch_id"], lane=job["model"], bulk_action_id=bulk["id"])
+        url = path.format(**known, lane=job["model"])
         answer = api.client.request(method, url, headers=bob, json=BODIES.get(path))
-        hidden = (job["id"], bulk["id"], job["batch_id"], "secret", "/media/1.jpg", '"ada"')
+        hidden = (*known.values(), hook["secret"], "secret-ref", "secret.test", "hidden-", "/media/1.jpg", '"ada"')
         said = answer.text if answer.status_code < 400 else ""  # a refusal names what was asked for
         assert not [piece for piece in hidden if piece in said], f"{method} {path} shows {said}"
         if "{" in path and path not in SHARED:
             assert answer.status_code == 404, f"{method} {path} answers {answer.status_code}"
         asked += 1
-    assert asked >= 23
-    assert api.client.get(f"/v1/jobs/{job['id']}", headers=ada).json() == before
-    assert api.client.get(f"/v1/bulk-actions/{bulk['id']}", headers=ada).json() == bulk
+    assert asked >= 33
+    assert [api.client.get(page, headers=ada).json() for page in pages] == before
 
 
 def test_an_answer_about_anothers_job_is_that_about_one_that_never_was(api: Site) -> None:
@@ -75,6 +83,7 @@ RIGHTS = (
     ({KeyScope.READ}, "POST", "/v1/jobs", 403),
     ({KeyScope.WRITE}, "GET", "/v1/jobs", 403),
     ({KeyScope.READ, KeyScope.WRITE}, "GET", "/v1/lanes", 403),
+    ({KeyScope.READ}, "POST", "/v1/webhook-endpoints", 403),
     ({KeyScope.READ, KeyScope.WRITE}, "POST", "/v1/jobs", 422),
     ({KeyScope.WRITE, KeyScope.FILES}, "POST", "/v1/jobs", 202),
     ({KeyScope.ADMIN}, "GET", "/v1/workers", 200),
