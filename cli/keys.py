@@ -20,6 +20,7 @@ class ScopeChoice(StrEnum):
     READ = "jobs:read"
     WRITE = "jobs:write"
     FILES = "files:read"
+    METRICS = "metrics:read"
     ADMIN = "admin"
 
 
