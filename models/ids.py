@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from datetime import datetime
 from typing import Literal
 
 Prefix = Literal["job", "bat", "wrk", "cal", "par"]
@@ -20,6 +21,11 @@ def new_id(prefix: Prefix) -> str:
     random = int.from_bytes(os.urandom(8)) >> 2
     value = (milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62) | random
     return f"{prefix}_{value:032x}"
+
+
+def first_id(prefix: Prefix, moment: datetime) -> str:
+    """The least identifier that a maker can have made from that moment on, by its own clock."""
+    return f"{prefix}_{(int(moment.timestamp() * 1_000) << 80) | (0x7 << 76):032x}"
 
 
 def is_id(text: object, prefix: Prefix) -> bool:

@@ -61,15 +61,17 @@ class Job(Base):
         _partial_index(
             "ix_job_twin", "owner", "question_hash", where="state = 'waiting' AND question_hash IS NOT NULL"
         ),
-        _partial_index("ix_job_failed", "error_code", "id", where="state = 'failed'"),
+        _partial_index("ix_job_error", "error_code", "id", where="error_code IS NOT NULL"),
         _partial_index("ix_job_finished", "finished_at", where="finished_at IS NOT NULL"),
         _partial_index(
             "uq_job_idempotency", "owner", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
         ),
-        Index("ix_job_batch", "batch_id", "state"),
-        # For lists and streams that begin anywhere: the next page costs as much as the first.
-        Index("ix_job_owner", "owner", "id"),
+        # For lists and streams that begin anywhere: the next page costs as much as the first (`models.store.walk`).
+        Index("ix_job_batch", "batch_id", "state", "id"),
         Index("ix_job_of_batch", "batch_id", "id"),
+        Index("ix_job_owner_state", "owner", "state", "id"),
+        Index("ix_job_owner", "owner", "id"),
+        Index("ix_job_state", "state", "id"),
     )
 
     id: Mapped[str] = mapped_column(TypedId("job"), primary_key=True)

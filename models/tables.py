@@ -11,6 +11,7 @@ from models.parcel import Parcel, ParcelledCall
 from models.question import Question
 from models.receipt import Receipt
 from models.spending import Spending
+from models.tally import Tally
 from models.worker import Worker
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Receipt",
     "Result",
     "Spending",
+    "Tally",
     "Turn",
     "Worker",
 ]

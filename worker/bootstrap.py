@@ -31,6 +31,7 @@ from models.ids import new_id
 from models.moves import Record
 from models.store import lanes, leases, reports
 from models.store.budgets import set_budget
+from models.store.tallies import fold_tallies
 from models.tier import tier_of
 from tasks.base import MediaLimits
 from worker.announcing import Announcer
@@ -158,6 +159,7 @@ class Worker:
         )
         leases.register(self._database, facts)
         leases.forget_workers(self._database, after_seconds=KEEP_WORKERS_SECONDS)
+        fold_tallies(self._database)
         if self._settings.embedded:
             take_back_from_dead(self._database, facts.host)
         if self._settings.budget_usd is not None:

@@ -11,6 +11,7 @@ import structlog
 
 from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError
 from models.store.receipts import forget_receipts
+from models.store.tallies import fold_tallies
 from worker.announcing import Announcer
 from worker.dispatch import announcing_by, publish
 
@@ -73,3 +74,4 @@ class Nudger:
 
     def _forget(self) -> None:
         forget_receipts(self._database)
+        fold_tallies(self._database)

@@ -6,11 +6,13 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, literal, select,
 
 from models.base import db_after, db_now
 from models.batch import Batch
+from models.budget import Scope
 from models.database import Database, again_after_conflict
 from models.job import Job, Result
-from models.state import FINAL, MOVES, JobState, Move
+from models.state import MOVES, JobState, Move
 from models.store.queries import JobFilter, matching
 from models.store.receipts import Request, close_receipt, open_receipt, raise_if_answered
+from models.store.tallies import forget_tallies
 
 SLICE = 1_000
 """Rows a statement when many are changed, so that no lock is held for long."""
@@ -128,7 +130,9 @@ def _purge_batches(database: Database, older_than_seconds: float) -> int:
     old = select(Batch.id).where(empty, Batch.created_at < db_after(literal(-older_than_seconds)))
     with database.write() as connection:
         ids = connection.execute(old.limit(SLICE).with_for_update(skip_locked=True)).scalars().all()
-        return connection.execute(delete(Batch).where(Batch.id.in_(ids), empty)).rowcount
+        gone = connection.execute(delete(Batch).where(Batch.id.in_(ids), empty).returning(Batch.id)).scalars().all()
+        forget_tallies(connection, Scope.BATCH, gone)
+        return len(gone)
 
 
 @again_after_conflict
@@ -146,7 +150,7 @@ def count_purgeable(database: Database, *, older_than_seconds: float) -> int:
 
 
 def _finished_before(seconds: float) -> ColumnElement[bool]:
-    return and_(Job.finished_at < db_after(literal(-seconds)), Job.state.in_(FINAL))
+    return Job.finished_at < db_after(literal(-seconds))  # which only final jobs have
 
 
 def chosen(database: Database, wanted: JobFilter) -> list[str]:

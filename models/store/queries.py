@@ -5,7 +5,7 @@ Every function returns frozen values; rows do not leave this folder.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -13,8 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
 
 from models.database import Database
+from models.ids import first_id as first_id_at
 from models.job import Job, Result
 from models.state import LIVE, JobState
+from models.store.walk import Stretch, walk_the_index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,13 +83,29 @@ _VIEW_COLUMNS = (
 )  # fmt: skip
 
 
-def matching(wanted: JobFilter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on job."""
+_ORDERS = (("error_code",), ("batch_id", "state"), ("batch_id",), ("owner", "state"), ("owner",), ("state",), ())
+"""What jobs are listed by, each with an index over it and the id: of those that a filter gives, the first."""
+
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""A job's id tells when it was made by its submitter's clock, `created_at` by the database's. They are no further apart."""
+
+
+def stretch_of(wanted: JobFilter) -> Stretch:
+    """The stretch of an index in which the jobs that match lie, as close together as may be."""
+    given = next(names for names in _ORDERS if all(getattr(wanted, name) is not None for name in names))
+    first_id = None if wanted.since is None else first_id_at("job", wanted.since - CLOCKS_DIFFER)
+    return Stretch(equal={getattr(Job, name): getattr(wanted, name) for name in given}, first_id=first_id)
+
+
+def matching(wanted: JobFilter, *, within: Stretch | None = None) -> list[ColumnElement[bool]]:
+    """The filter as conditions on job; without what is true within a stretch."""
     equal = {
         Job.owner: wanted.owner, Job.state: wanted.state, Job.kind: wanted.kind, Job.batch_id: wanted.batch_id,
         Job.error_code: wanted.error_code,
     }  # fmt: skip
-    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
+    known = within.equal if within else {}
+    conditions = [column == value for column, value in equal.items() if value is not None and column not in known]
     if wanted.ids is not None:
         conditions.append(Job.id.in_(wanted.ids))
     if wanted.since is not None:
@@ -103,23 +121,27 @@ def list_jobs(
 ) -> list[JobView]:
     """Up to `limit` matching jobs, newest first; `before` is the last id of the page before.
 
-    Uses ix_job_of_batch or ix_job_owner where a batch or an owner is given, else the primary key.
+    Uses the index of the filter's stretch. What is not in the stretch's columns is looked for in it, to its end if need be.
     """
-    query = _view(with_output).where(*matching(wanted)).order_by(Job.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(Job.id < before)
+    stretch = stretch_of(wanted)
+    place = stretch.within() if before is None else stretch.before(before)
+    query = _view(with_output).where(*place, *matching(wanted, within=stretch))
+    query = query.order_by(*stretch.newest_first()).limit(limit)
     with database.read() as connection:
+        walk_the_index(connection)
         return [_job_view(row) for row in connection.execute(query)]
 
 
 def iterate_jobs(database: Database, wanted: JobFilter, *, page: int = 500) -> Iterator[JobView]:
     """All matching jobs with their output, oldest first, a page at a time in transactions of their own."""
     after: str | None = None
+    stretch = stretch_of(wanted)
     while True:
-        query = _view(with_output=True).where(*matching(wanted)).order_by(Job.id).limit(page)
-        if after is not None:
-            query = query.where(Job.id > after)
+        place = stretch.within() if after is None else stretch.after(after)
+        query = _view(with_output=True).where(*place, *matching(wanted, within=stretch))
+        query = query.order_by(*stretch.oldest_first()).limit(page)
         with database.read() as connection:
+            walk_the_index(connection)
             views = [_job_view(row) for row in connection.execute(query)]
         yield from views
         if len(views) < page:

@@ -45,6 +45,7 @@ from models.question import Question
 from models.state import FINAL, JobState
 from models.store.answers import Key, StoredResult, answered_by, results_of
 from models.store.rows import INTEGER, TEXT, RowShape, insert_into
+from models.store.walk import is_still
 
 SLICE = 1_000
 """Abandoned questions a transaction."""
@@ -292,9 +293,9 @@ def _first_in_line(dialect: str) -> Executable:
 
 
 def _queue(connection: Connection, chosen: ColumnElement[bool]) -> None:
-    free = select(Job.id).where(chosen, Job.state == JobState.WAITING).with_for_update(skip_locked=True).cte("free")
+    free = select(Job.id).where(chosen, is_still(JobState.WAITING)).with_for_update(skip_locked=True).cte("free")
     connection.execute(
         update(Job)
-        .where(Job.id.in_(select(free.c.id)), Job.state == JobState.WAITING)
+        .where(Job.id.in_(select(free.c.id)), is_still(JobState.WAITING))
         .values(state=JobState.QUEUED, due_at=None, announced_until=None)
     )

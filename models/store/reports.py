@@ -1,22 +1,29 @@
 """Reading what goes on: counts and sums, failures by cause, the history of a job, live workers, paused lanes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import String, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select, union_all
 
 from models.attempt import Attempt, Call
-from models.base import db_after, db_now
+from models.base import db_after, db_seconds_until
 from models.batch import Batch
 from models.database import Database
 from models.job import Job
 from models.lane import Lane
 from models.state import FINAL, LIVE, JobState
 from models.store.lanes import is_paused_now
-from models.store.queries import JobFilter, matching
+from models.store.queries import JobFilter, matching, stretch_of
+from models.store.tallies import lines_of, sums
+from models.store.walk import walk_the_index
+from models.tally import Tally
 from models.worker import Worker
+
+MOST_GROUPED = 2_000
+"""Failures that are grouped by their cause: what went wrong lately, in a time that does not grow with all that ever did."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,54 +141,87 @@ class BatchView:
 
 
 def totals(database: Database, wanted: JobFilter) -> Totals:
-    """Counts by state and sums of what was used. Uses ix_job_batch where a batch is given."""
-    minute_ago = db_after(literal(-60.0))
-    query = select(
-        Job.state, func.count(), func.sum(Job.calls), func.sum(Job.input_tokens), func.sum(Job.output_tokens),
-        func.sum(Job.thinking_tokens), func.sum(Job.cost_usd), func.count(Job.reused_from),
-        func.count().filter(Job.finished_at > minute_ago),
-    ).where(*matching(wanted)).group_by(Job.state)  # fmt: skip
-    oldest = select(func.min(Job.created_at)).where(*matching(wanted), Job.state == JobState.QUEUED)
+    """Counts by state, sums of what was used, and the pace: from the tallies, ix_job_finished and the filter's stretch.
+
+    With a filter that the tallies do not tell apart, the jobs are counted.
+    """
     with database.read() as connection:
-        rows = connection.execute(query).all()
-        first: datetime | None = connection.execute(oldest).scalar_one()
-        now: datetime = connection.execute(select(db_now())).scalar_one()
+        rows = connection.execute(_by_state(wanted)).all()
+        walk_the_index(connection)
+        finished = connection.execute(_finished_last_minute(wanted)).scalar_one()
+        oldest = connection.execute(_oldest_queued(wanted)).scalar_one_or_none()
     return Totals(
-        by_state={state: sum(row[1] for row in rows if row[0] == state) for state in JobState},
-        calls=sum(int(row[2]) for row in rows),
-        input_tokens=sum(int(row[3]) for row in rows),
-        output_tokens=sum(int(row[4]) for row in rows),
-        thinking_tokens=sum(int(row[5]) for row in rows),
-        cost_usd=sum((row[6] for row in rows), Decimal(0)),
-        reused=sum(row[7] for row in rows),
-        finished_last_minute=sum(row[8] for row in rows),
-        oldest_queued_seconds=None if first is None else (now - first).total_seconds(),
+        by_state={state: sum(int(row.jobs) for row in rows if row.state == state) for state in JobState},
+        calls=sum(int(row.calls) for row in rows),
+        input_tokens=sum(int(row.input_tokens) for row in rows),
+        output_tokens=sum(int(row.output_tokens) for row in rows),
+        thinking_tokens=sum(int(row.thinking_tokens) for row in rows),
+        cost_usd=sum((row.cost_usd for row in rows), Decimal(0)),
+        reused=sum(int(row.reused) for row in rows),
+        finished_last_minute=finished,
+        oldest_queued_seconds=oldest,
     )
 
 
 def count_states(database: Database, wanted: JobFilter) -> dict[JobState, int]:
-    """Jobs by state, nothing else; cheap enough to ask several times a second."""
-    query = select(Job.state, func.count()).where(*matching(wanted)).group_by(Job.state)
+    """Jobs by state, nothing else; cheap enough to ask several times a second. Uses the tallies."""
     with database.read() as connection:
-        found = {JobState(row[0]): row[1] for row in connection.execute(query)}
+        found = {row.state: int(row.jobs) for row in connection.execute(_by_state(wanted))}
     return {state: found.get(state, 0) for state in JobState}
+
+
+_TALLIED = {"batch_id", "owner", "kind"}
+
+
+def _by_state(wanted: JobFilter) -> Select[Any]:
+    """The sums from the tallies, if these tell such jobs apart, else from the jobs."""
+    given = {name for name in JobFilter.__slots__ if getattr(wanted, name) is not None}
+    if not given <= _TALLIED or {"batch_id", "owner"} <= given:
+        return _counted(wanted)
+    lines = lines_of(batch_id=wanted.batch_id, owner=wanted.owner, kind=wanted.kind)
+    return select(Tally.state, *sums()).where(*lines).group_by(Tally.state)
+
+
+def _counted(wanted: JobFilter) -> Select[Any]:
+    used: list[ColumnElement[Any]] = [
+        func.sum(getattr(Job, name)).label(name)
+        for name in ("calls", "input_tokens", "output_tokens", "thinking_tokens", "cost_usd")
+    ]
+    counts = (func.count().label("jobs"), func.count(Job.reused_from).label("reused"))
+    return select(Job.state, *counts, *used).where(*matching(wanted)).group_by(Job.state)
+
+
+def _finished_last_minute(wanted: JobFilter) -> Select[int]:
+    return select(func.count()).where(*matching(wanted), Job.finished_at > db_after(literal(-60.0)))
+
+
+def _oldest_queued(wanted: JobFilter) -> Select[Any]:
+    """For how many seconds the job that came first of those queued has been there."""
+    stretch = stretch_of(replace(wanted, state=JobState.QUEUED))
+    queued = (*stretch.within(), *matching(replace(wanted, state=JobState.QUEUED), within=stretch))
+    age = -db_seconds_until(Job.created_at)
+    return select(age).where(*queued).order_by(*stretch.oldest_first()).limit(1)
 
 
 def failure_groups(database: Database, wanted: JobFilter, *, limit: int = 100) -> list[FailureGroup]:
     """Failed and partial jobs grouped by code and words, most frequent first, each with its latest example.
 
-    Words that name the job's own source are grouped as if they named none. Uses ix_job_failed.
+    Words that name the job's own source are grouped as if they named none. The latest `MOST_GROUPED` of either state are looked at,
+    by the index of the filter's stretch.
     """
-    cause = func.replace(func.coalesce(Job.error_message, ""), Job.source, "…")
-    latest = func.max(cast(Job.id, String))
+    latest = union_all(*(_latest(replace(wanted, state=state)) for state in (JobState.FAILED, JobState.PARTIAL)))
+    failures = latest.subquery().c
+    cause = func.replace(func.coalesce(failures.error_message, ""), failures.source, "…")
+    example = func.max(cast(failures.id, String))
     grouped = (
-        select(Job.error_code, cause.label("cause"), func.count().label("jobs"), latest.label("example"))
-        .where(*matching(wanted), Job.error_code.is_not(None), Job.state.in_([JobState.FAILED, JobState.PARTIAL]))
-        .group_by(Job.error_code, cause)
+        select(failures.error_code, cause.label("cause"), func.count().label("jobs"), example.label("example"))
+        .where(failures.error_code.is_not(None))
+        .group_by(failures.error_code, cause)
         .order_by(func.count().desc())
         .limit(limit)
     )
     with database.read() as connection:
+        walk_the_index(connection)
         rows = connection.execute(grouped).all()
         examples = [f"job_{row.example.replace('-', '')}" for row in rows]
         found = connection.execute(select(Job.id, Job.source).where(Job.id.in_(examples)))
@@ -196,6 +236,13 @@ def failure_groups(database: Database, wanted: JobFilter, *, limit: int = 100) -
         )
         for row, example in zip(rows, examples, strict=True)
     ]
+
+
+def _latest(wanted: JobFilter) -> Select[Any]:
+    stretch = stretch_of(wanted)
+    columns = (Job.id, Job.source, Job.error_code, Job.error_message)
+    ended = select(*columns).where(*stretch.within(), *matching(wanted, within=stretch))
+    return select(ended.order_by(*stretch.newest_first()).limit(MOST_GROUPED).subquery())
 
 
 def attempts_of(database: Database, job_id: str) -> list[AttemptView]:
