@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from models.store.budgets import BudgetView
+from models.store.causes import FailureGroup
 from models.store.keys import KeyView
 from models.store.lane_views import LaneFacts
 from models.store.lanes import LIMITS
 from models.store.parcels import AtGemini
 from models.store.queries import JobView
-from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
+from models.store.reports import AttemptView, BatchView, CallView, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
 from models.tier import tier_of
 from worker.quota.terms import Limits

@@ -21,6 +21,11 @@ _USED = _SUMS[2:]
 _EVENTS = {"insert": {"new": 1}, "delete": {"old": -1}, "update": {"new": 1, "old": -1}}
 """What of a changed row is added, and what is taken away."""
 
+_LISTS = {
+    "ix_job_owner": ["owner", "id"],
+    "ix_job_owner_state": ["owner", "state", "id"],
+    "ix_job_state": ["state", "id"],
+}
 _SCOPES = "(SELECT 'batch' AS scope UNION ALL SELECT 'owner' UNION ALL SELECT 'lane') AS scopes"
 _ADD = f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET " + ", ".join(
     f"{name} = tally.{name} + excluded.{name}" for name in _SUMS
@@ -38,9 +43,11 @@ def upgrade() -> None:
             op.execute(statement)
     op.drop_index("ix_job_batch", "job")
     op.drop_index("ix_job_failed", "job")
+    op.drop_index("ix_job_owner", "job")
     op.create_index("ix_job_batch", "job", ["batch_id", "state", "id"])
-    op.create_index("ix_job_owner_state", "job", ["owner", "state", "id"])
-    op.create_index("ix_job_state", "job", ["state", "id"])
+    for_lists = sa.text("claim >= 0")
+    for name, columns in _LISTS.items():
+        op.create_index(name, "job", columns, postgresql_where=for_lists, sqlite_where=for_lists)
     has_code = sa.text("error_code IS NOT NULL")
     op.create_index("ix_job_error", "job", ["error_code", "id"], postgresql_where=has_code, sqlite_where=has_code)
 
@@ -51,11 +58,12 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER tally_{event}" + (" ON job" if _is_postgresql() else ""))
         if _is_postgresql():
             op.execute(f"DROP FUNCTION tally_{event}()")
-    for index in ("ix_job_error", "ix_job_state", "ix_job_owner_state", "ix_job_batch"):
+    for index in ("ix_job_error", "ix_job_batch", *_LISTS):
         op.drop_index(index, "job")
     failed = sa.text("state = 'failed'")
     op.create_index("ix_job_failed", "job", ["error_code", "id"], postgresql_where=failed, sqlite_where=failed)
     op.create_index("ix_job_batch", "job", ["batch_id", "state"])
+    op.create_index("ix_job_owner", "job", ["owner", "id"])
     op.drop_table("tally")
 
 

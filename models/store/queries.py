@@ -3,11 +3,12 @@
 Every function returns frozen values; rows do not leave this folder.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from operator import eq
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
@@ -16,7 +17,7 @@ from models.database import Database
 from models.ids import first_id as first_id_at
 from models.job import Job, Result
 from models.state import LIVE, JobState
-from models.store.walk import Stretch, walk_the_index
+from models.store.walk import Stretch, is_seen, walk_the_index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,13 +100,16 @@ def stretch_of(wanted: JobFilter) -> Stretch:
 
 
 def matching(wanted: JobFilter, *, within: Stretch | None = None) -> list[ColumnElement[bool]]:
-    """The filter as conditions on job; without what is true within a stretch."""
+    """The filter as conditions on job; of jobs within a stretch, what is not true of all of it anyway."""
     equal = {
         Job.owner: wanted.owner, Job.state: wanted.state, Job.kind: wanted.kind, Job.batch_id: wanted.batch_id,
         Job.error_code: wanted.error_code,
     }  # fmt: skip
     known = within.equal if within else {}
-    conditions = [column == value for column, value in equal.items() if value is not None and column not in known]
+    compare: Callable[[Any, Any], ColumnElement[bool]] = is_seen if within else eq
+    conditions = [
+        compare(column, value) for column, value in equal.items() if value is not None and column not in known
+    ]
     if wanted.ids is not None:
         conditions.append(Job.id.in_(wanted.ids))
     if wanted.since is not None:

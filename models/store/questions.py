@@ -51,8 +51,6 @@ SLICE = 1_000
 """Abandoned questions a transaction."""
 MOST_WOKEN = 10_000
 """Twins that one end wakes. If there should be more, the rest come when they are due."""
-
-
 IN_ITS_PLACE = 8
 """Without a result one twin goes on in each batch, of so many batches: a `run` works on its own batch alone, so that the first
 in line may be one that nobody works on. The first of them to come asks."""

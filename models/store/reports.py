@@ -1,4 +1,4 @@
-"""Reading what goes on: counts and sums, failures by cause, the history of a job, live workers, paused lanes."""
+"""Reading what goes on: counts and sums, the history of a job, live workers, paused lanes, batches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
 
 from models.attempt import Attempt, Call
 from models.base import db_after, db_seconds_until
@@ -18,12 +18,12 @@ from models.state import FINAL, LIVE, JobState
 from models.store.lanes import is_paused_now
 from models.store.queries import JobFilter, matching, stretch_of
 from models.store.tallies import lines_of, sums
-from models.store.walk import walk_the_index
+from models.store.walk import Stretch, walk_the_index
 from models.tally import Tally
 from models.worker import Worker
 
-MOST_GROUPED = 2_000
-"""Failures that are grouped by their cause: what went wrong lately, in a time that does not grow with all that ever did."""
+MOST_A_MINUTE = 100_000
+"""Jobs that ended in the last minute beyond this number are not counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,17 +49,6 @@ class Totals:
     def done(self) -> int:
         """Jobs in a final state."""
         return sum(count for state, count in self.by_state.items() if state in FINAL)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FailureGroup:
-    """Jobs that failed alike."""
-
-    code: str
-    message: str
-    count: int
-    example_job_id: str
-    example_source: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,7 +181,10 @@ def _counted(wanted: JobFilter) -> Select[Any]:
 
 
 def _finished_last_minute(wanted: JobFilter) -> Select[int]:
-    return select(func.count()).where(*matching(wanted), Job.finished_at > db_after(literal(-60.0)))
+    latest = select(literal(1)).where(
+        *matching(wanted, within=Stretch(equal={})), Job.finished_at > db_after(literal(-60.0))
+    )
+    return select(func.count()).select_from(latest.order_by(Job.finished_at).limit(MOST_A_MINUTE).subquery())
 
 
 def _oldest_queued(wanted: JobFilter) -> Select[Any]:
@@ -201,48 +193,6 @@ def _oldest_queued(wanted: JobFilter) -> Select[Any]:
     queued = (*stretch.within(), *matching(replace(wanted, state=JobState.QUEUED), within=stretch))
     age = -db_seconds_until(Job.created_at)
     return select(age).where(*queued).order_by(*stretch.oldest_first()).limit(1)
-
-
-def failure_groups(database: Database, wanted: JobFilter, *, limit: int = 100) -> list[FailureGroup]:
-    """Failed and partial jobs grouped by code and words, most frequent first, each with its latest example.
-
-    Words that name the job's own source are grouped as if they named none. The latest `MOST_GROUPED` of either state are looked at,
-    by the index of the filter's stretch.
-    """
-    latest = union_all(*(_latest(replace(wanted, state=state)) for state in (JobState.FAILED, JobState.PARTIAL)))
-    failures = latest.subquery().c
-    cause = func.replace(func.coalesce(failures.error_message, ""), failures.source, "…")
-    example = func.max(cast(failures.id, String))
-    grouped = (
-        select(failures.error_code, cause.label("cause"), func.count().label("jobs"), example.label("example"))
-        .where(failures.error_code.is_not(None))
-        .group_by(failures.error_code, cause)
-        .order_by(func.count().desc())
-        .limit(limit)
-    )
-    with database.read() as connection:
-        walk_the_index(connection)
-        rows = connection.execute(grouped).all()
-        examples = [f"job_{row.example.replace('-', '')}" for row in rows]
-        found = connection.execute(select(Job.id, Job.source).where(Job.id.in_(examples)))
-        sources = {job.id: job.source for job in found}
-    return [
-        FailureGroup(
-            code=row.error_code,
-            message=row.cause,
-            count=row.jobs,
-            example_job_id=example,
-            example_source=sources[example],
-        )
-        for row, example in zip(rows, examples, strict=True)
-    ]
-
-
-def _latest(wanted: JobFilter) -> Select[Any]:
-    stretch = stretch_of(wanted)
-    columns = (Job.id, Job.source, Job.error_code, Job.error_message)
-    ended = select(*columns).where(*stretch.within(), *matching(wanted, within=stretch))
-    return select(ended.order_by(*stretch.newest_first()).limit(MOST_GROUPED).subquery())
 
 
 def attempts_of(database: Database, job_id: str) -> list[AttemptView]:

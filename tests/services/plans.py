@@ -17,6 +17,8 @@ from sqlalchemy import Connection, event
 
 from models.database import Database
 
+_OF_SQLITE = {"sqlite_autoindex_job_1": "pk_job"}
+"""What it calls the index of a primary key."""
 _EXPLAINABLE = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 
 
@@ -32,6 +34,11 @@ class Plan:
     planning_ms: float = 0.0
     execution_ms: float = 0.0
 
+    def __str__(self) -> str:
+        """Short enough to be read where a test fails."""
+        steps = (node.get("detail") or f"{node['Node Type']} {node.get('Index Name', '')}" for node in self.nodes)
+        return f"{self.blocks} blocks: {' > '.join(steps)}\n    {' '.join(self.statement.split())}"
+
 
 @dataclass(kw_only=True)
 class Plans:
@@ -44,27 +51,43 @@ class Plans:
         """The statements that read the whole table."""
         return [plan.statement for plan in self.found if any(self._scans(node, table) for node in plan.nodes)]
 
-    def indexes(self) -> set[str]:
-        """All that were used, temporary ones of SQLite's excepted."""
-        return {name for plan in self.found for node in plan.nodes if (name := self._index(node))}
+    def sorts(self, table: str) -> list[str]:
+        """The statements that read rows of the table and put them into another order than that of an index."""
+        reading = [plan for plan in self.found if any(self._reads(node, table) for node in plan.nodes)]
+        return [plan.statement for plan in reading if any(self._sorts(node) for node in plan.nodes)]
+
+    def indexes(self, table: str) -> set[str]:
+        """All of the table's that were used."""
+        used = {name for plan in self.found for node in plan.nodes if (name := self._index(node))}
+        return {name for name in used if name.removeprefix("ix_").removeprefix("pk_").split("_")[0] == table}
 
     @property
     def blocks(self) -> int:
         """All that were touched, 8 KiB each."""
         return sum(plan.blocks for plan in self.found)
 
+    def _reads(self, node: dict[str, Any], table: str) -> bool:
+        if self.dialect == "postgresql":
+            return bool(node.get("Relation Name") == table)
+        return table in node["detail"].split()
+
     def _scans(self, node: dict[str, Any], table: str) -> bool:
         if self.dialect == "postgresql":
             return bool(node["Node Type"] == "Seq Scan" and node["Relation Name"] == table)
-        words = node["detail"].split()
-        return bool(words[:2] == ["SCAN", table])
+        words: list[str] = node["detail"].split()
+        return words[:2] == ["SCAN", table] and " INDEX " not in node["detail"]
+
+    def _sorts(self, node: dict[str, Any]) -> bool:
+        if self.dialect == "postgresql":
+            return "Sort" in node["Node Type"]
+        return "FOR ORDER BY" in node["detail"]
 
     def _index(self, node: dict[str, Any]) -> str | None:
         if self.dialect == "postgresql":
             name: str | None = node.get("Index Name")
             return name
-        before, _, after = node["detail"].partition(" INDEX ")
-        return after.split()[0] if after and "AUTOMATIC" not in before else None
+        _, _, after = node["detail"].partition(" INDEX ")
+        return _OF_SQLITE.get(after.split()[0], after.split()[0]) if after else None
 
 
 @contextmanager
