@@ -13,6 +13,7 @@ from models.state import MOVES, JobState, Move
 from models.store.queries import JobFilter, matching
 from models.store.receipts import Request, close_receipt, open_receipt, raise_if_answered
 from models.store.tallies import forget_tallies
+from models.store.walk import walk_the_index
 
 SLICE = 1_000
 """Rows a statement when many are changed, so that no lock is held for long."""
@@ -139,7 +140,8 @@ def _purge_batches(database: Database, older_than_seconds: float) -> int:
 def _purge_slice(database: Database, older_than_seconds: float) -> int:
     old = _finished_before(older_than_seconds)
     with database.write() as connection:
-        ids = connection.execute(select(Job.id).where(old).limit(SLICE)).scalars().all()
+        walk_the_index(connection)
+        ids = connection.execute(select(Job.id).where(old).order_by(Job.finished_at).limit(SLICE)).scalars().all()
         return connection.execute(delete(Job).where(Job.id.in_(ids), old)).rowcount
 
 
