@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, TypedId, UtcTime
@@ -16,6 +16,14 @@ class Batch(Base):
         UniqueConstraint("owner", "idempotency_key"),
         Index("ix_batch_under_way", "owner", "next_turn"),
         Index("ix_batch_owner", "owner", "id"),
+        # Most batches of single jobs have no name.
+        Index(
+            "ix_batch_name",
+            "name",
+            "id",
+            postgresql_where=text("name IS NOT NULL"),
+            sqlite_where=text("name IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(TypedId("bat"), primary_key=True)

@@ -48,6 +48,8 @@ def upgrade() -> None:
     for_lists = sa.text("claim >= 0")
     for name, columns in _LISTS.items():
         op.create_index(name, "job", columns, postgresql_where=for_lists, sqlite_where=for_lists)
+    has_name = sa.text("name IS NOT NULL")
+    op.create_index("ix_batch_name", "batch", ["name", "id"], postgresql_where=has_name, sqlite_where=has_name)
     has_code = sa.text("error_code IS NOT NULL")
     op.create_index("ix_job_error", "job", ["error_code", "id"], postgresql_where=has_code, sqlite_where=has_code)
 
@@ -60,6 +62,7 @@ def downgrade() -> None:
             op.execute(f"DROP FUNCTION tally_{event}()")
     for index in ("ix_job_error", "ix_job_batch", *_LISTS):
         op.drop_index(index, "job")
+    op.drop_index("ix_batch_name", "batch")
     failed = sa.text("state = 'failed'")
     op.create_index("ix_job_failed", "job", ["error_code", "id"], postgresql_where=failed, sqlite_where=failed)
     op.create_index("ix_job_batch", "job", ["batch_id", "state"])

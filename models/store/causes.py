@@ -11,7 +11,7 @@ from models.state import JobState
 from models.store.queries import JobFilter, matching, stretch_of
 from models.store.walk import walk_the_index
 
-MOST_GROUPED = 2_000
+MOST_GROUPED = 5_000
 """Failures that are grouped by their cause: what went wrong lately, in a time that does not grow with all that ever did."""
 
 

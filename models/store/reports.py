@@ -239,7 +239,7 @@ _BATCH = (Batch.id, Batch.owner, Batch.name, Batch.created_at)
 
 
 def find_batch(database: Database, wanted: str, *, owner: str | None = None) -> BatchView | None:
-    """A batch by its id, or the latest one of that name; of that owner, where one is given."""
+    """A batch by its id, or the latest one of that name; of that owner, where one is given. Uses ix_batch_name."""
     which = [Batch.id == wanted if wanted.startswith("bat_") else Batch.name == wanted]
     if owner is not None:
         which.append(Batch.owner == owner)
