@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from datetime import datetime
 from typing import Literal
 
 Prefix = Literal["job", "bat", "wrk", "cal", "par"]
@@ -23,9 +22,10 @@ def new_id(prefix: Prefix) -> str:
     return f"{prefix}_{value:032x}"
 
 
-def first_id(prefix: Prefix, moment: datetime) -> str:
-    """The least identifier that a maker can have made from that moment on, by its own clock."""
-    return f"{prefix}_{(int(moment.timestamp() * 1_000) << 80) | (0x7 << 76):032x}"
+def first_id(prefix: Prefix, unix_seconds: float) -> str:
+    """The least identifier that can have been made from that time on, by its maker's own clock."""
+    milliseconds = min(max(0, int(unix_seconds * 1_000)), (1 << 48) - 1)
+    return f"{prefix}_{(milliseconds << 80) | (0x7 << 76):032x}"
 
 
 def is_id(text: object, prefix: Prefix) -> bool:

@@ -5,7 +5,7 @@ Every function returns frozen values; rows do not leave this folder.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from operator import eq
@@ -88,14 +88,14 @@ _ORDERS = (("error_code",), ("batch_id", "state"), ("batch_id",), ("owner", "sta
 """What jobs are listed by, each with an index over it and the id: of those that a filter gives, the first."""
 
 
-CLOCKS_DIFFER = timedelta(hours=1)
+CLOCKS_DIFFER_SECONDS = 3_600.0
 """A job's id tells when it was made by its submitter's clock, `created_at` by the database's. They are no further apart."""
 
 
 def stretch_of(wanted: JobFilter) -> Stretch:
     """The stretch of an index in which the jobs that match lie, as close together as may be."""
     given = next(names for names in _ORDERS if all(getattr(wanted, name) is not None for name in names))
-    first_id = None if wanted.since is None else first_id_at("job", wanted.since - CLOCKS_DIFFER)
+    first_id = None if wanted.since is None else first_id_at("job", wanted.since.timestamp() - CLOCKS_DIFFER_SECONDS)
     return Stretch(equal={getattr(Job, name): getattr(wanted, name) for name in given}, first_id=first_id)
 
 
