@@ -22,8 +22,8 @@ from models.store.walk import Stretch, walk_the_index
 from models.tally import Tally
 from models.worker import Worker
 
-MOST_A_MINUTE = 100_000
-"""Jobs that ended in the last minute beyond this number are not counted."""
+MOST_A_MINUTE = 2_000
+"""Jobs that ended in the last minute beyond this number are not counted: the pace is that of the latest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,17 +137,18 @@ def totals(database: Database, wanted: JobFilter) -> Totals:
     with database.read() as connection:
         rows = connection.execute(_by_state(wanted)).all()
         walk_the_index(connection)
-        finished = connection.execute(_finished_last_minute(wanted)).scalar_one()
+        latest = connection.execute(_latest_finished(wanted)).one()
         oldest = connection.execute(_oldest_queued(wanted)).scalar_one_or_none()
+    by_state = {state: sum(int(row.jobs) for row in rows if row.state == state) for state in JobState}
     return Totals(
-        by_state={state: sum(int(row.jobs) for row in rows if row.state == state) for state in JobState},
+        by_state=by_state,
         calls=sum(int(row.calls) for row in rows),
         input_tokens=sum(int(row.input_tokens) for row in rows),
         output_tokens=sum(int(row.output_tokens) for row in rows),
         thinking_tokens=sum(int(row.thinking_tokens) for row in rows),
         cost_usd=sum((row.cost_usd for row in rows), Decimal(0)),
         reused=sum(int(row.reused) for row in rows),
-        finished_last_minute=finished,
+        finished_last_minute=_in_a_minute(latest, done=sum(by_state[state] for state in FINAL)),
         oldest_queued_seconds=oldest,
     )
 
@@ -180,11 +181,20 @@ def _counted(wanted: JobFilter) -> Select[Any]:
     return select(Job.state, *counts, *used).where(*matching(wanted)).group_by(Job.state)
 
 
-def _finished_last_minute(wanted: JobFilter) -> Select[int]:
-    latest = select(literal(1)).where(
+def _latest_finished(wanted: JobFilter) -> Select[int, float]:
+    """How many ended in the last minute, the latest `MOST_A_MINUTE` at most, and how many seconds ago the first of these did."""
+    ended = select(Job.finished_at).where(
         *matching(wanted, within=Stretch(equal={})), Job.finished_at > db_after(literal(-60.0))
     )
-    return select(func.count()).select_from(latest.order_by(Job.finished_at).limit(MOST_A_MINUTE).subquery())
+    latest = ended.order_by(Job.finished_at.desc()).limit(MOST_A_MINUTE).subquery().c.finished_at
+    return select(func.count(latest).label("jobs"), (-db_seconds_until(func.min(latest))).label("seconds"))
+
+
+def _in_a_minute(latest: Any, *, done: int) -> int:
+    """The jobs that ended in the last minute; where there are too many to count, at the pace of the latest."""
+    if latest.jobs < MOST_A_MINUTE:
+        return int(latest.jobs)
+    return max(MOST_A_MINUTE, min(done, int(60.0 * latest.jobs / max(latest.seconds, 0.1))))
 
 
 def _oldest_queued(wanted: JobFilter) -> Select[Any]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import select
 
 from models.budget import Scope
@@ -76,3 +77,11 @@ def test_nothing_is_left_of_a_batch_that_was_purged(database: Database) -> None:
     with database.read() as connection:
         names = set(connection.execute(select(Tally.name).where(Tally.scope == Scope.BATCH)).scalars())
     assert names == {kept}
+
+
+def test_the_pace_of_very_many_jobs_is_that_of_the_latest(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted = submit_jobs(database, 6)
+    admin.cancel_batch(database, submitted.batch_id)
+    assert reports.totals(database, JobFilter()).finished_last_minute == 6
+    monkeypatch.setattr(reports, "MOST_A_MINUTE", 4)
+    assert 4 <= reports.totals(database, JobFilter()).finished_last_minute <= 6
