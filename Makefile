@@ -46,7 +46,7 @@ format: .venv/ready-dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --exit-zero --quiet
 	@$(BIN)/ruff format
 
-bench: .venv/ready-dev ## Measure throughput, memory, start-up and the API on this machine (JOBS=, ROUNDS=, HOURS=, API_JOBS= change the size)
+bench: .venv/ready-dev ## Measure throughput, memory, start-up, the API and long backlogs (JOBS=, ROUNDS=, HOURS=, API_JOBS=, BACKLOG= change the size)
 	@$(BIN)/python -m benchmarks
 
 soak: .venv/ready-dev ## Work for an hour in bad weather and count what was lost (MINUTES=, BACKLOG=, WORKERS=, SEED= change it)

@@ -206,7 +206,7 @@ FIGURES = (
     ),
     Figure(
         name="mediascribe_lane_jobs", labels=("lane", "state"), samples=_lane_jobs,
-        words=f"Live jobs of the lane; of the queued ones, at most {lane_views.MOST_COUNTED:,} are counted.",
+        words="Live jobs of the lane.",
     ),
     Figure(name="mediascribe_lane_calls_today", labels=("lane",), samples=_per_lane(lambda lane: lane.calls_today), words="Calls since midnight Pacific time, as the quota of a day counts them."),
     Figure(name="mediascribe_lane_spent_today_usd", labels=("lane",), samples=_per_lane(lambda lane: float(lane.spent_today_usd)), words="What was spent since then, as budgets count it."),

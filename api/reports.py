@@ -14,7 +14,7 @@ from api.counting import counted
 from api.jobs import batch_id_of
 from api.parts import Parts, Wired
 from api.schemas import ErrorsShape, LaneShape, LanesShape, TotalsShape, UsageDocument, WorkersShape
-from models.store import lane_views, lanes, reports
+from models.store import causes, lane_views, lanes, reports
 from models.store.lane_views import LaneFacts
 from models.store.queries import JobFilter
 from models.store.usage import UsageBy, UsageFilter, usage, usage_by
@@ -48,7 +48,7 @@ def get_errors(
     """Your failures by code and cause, the most frequent first, each with an example."""
     batch_id = None if batch is None else batch_id_of(parts, caller, batch)
     wanted = JobFilter(owner=caller.owner, kind=kind, batch_id=batch_id, since=since)
-    groups = reports.failure_groups(parts.database, wanted)
+    groups = causes.failure_groups(parts.database, wanted)
     return json_answer({"errors": [failure_group_shape(group) for group in groups]})
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 import migrations
 from models.budget import Scope
+from models.database import Database, open_database
 from models.job import Job, Result
 from models.state import FINAL
 from models.store.budgets import BudgetView, list_budgets
@@ -31,8 +32,6 @@ class Side:
     def __enter__(self) -> Self:
         """Build the tables."""
         if not self._settings.embedded:
-            from models.database import open_database
-
             database = open_database(self._settings.resolved_database_url())
             migrations.upgrade(database)
             database.close()
@@ -44,6 +43,11 @@ class Side:
     ) -> None:
         """Cut the connections."""
         self._database.close()
+
+    @property
+    def database(self) -> Database:
+        """What it stores in, and what is looked at."""
+        return self._database
 
     def submit(self, batch: str, paths: Sequence[Path], *, budget_usd: Decimal | None = None, **wish: Any) -> None:
         """Accept a batch, and announce it where there is a broker. `wish` is what each item asks for besides."""

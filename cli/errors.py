@@ -14,12 +14,12 @@ def errors(
     """Show failures grouped by code and cause, the most frequent first, each with an example."""
     from cli.console import emit_json, emit_table, one_line
     from cli.opening import opened
-    from models.store import reports
+    from models.store import causes
     from worker.shapes import failure_group_shape
 
     with opened() as (_, database):
         wanted = filters.job_filter(database, kind=kind, batch=batch, since=since, owner=owner)
-        groups = reports.failure_groups(database, wanted)
+        groups = causes.failure_groups(database, wanted)
     if as_json:
         emit_json({"errors": [failure_group_shape(group) for group in groups]})
         return

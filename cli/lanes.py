@@ -69,7 +69,7 @@ def _row(shape: dict[str, Any]) -> tuple[object, ...]:
         shape["state"],
         _until(shape),
         *("" if limit is None else limit for limit in limits.values()),
-        _queued_words(jobs["queued"] + jobs["waiting"]),
+        str(jobs["queued"] + jobs["waiting"]),
         jobs["running"],
         shape["calls_today"],
         shape["spent_today_usd"],
@@ -85,12 +85,6 @@ def _until(shape: dict[str, Any]) -> str:
     if shape["state"] == "stopped":
         return f"somebody acts; next try {shape['probe_at']}"
     return str(shape["paused_until"] or "it is resumed")
-
-
-def _queued_words(count: int) -> str:
-    from models.store.lane_views import MOST_COUNTED
-
-    return f"{MOST_COUNTED}+" if count >= MOST_COUNTED else str(count)
 
 
 @app.command()

@@ -63,6 +63,10 @@ def _run(database: Database, run: "Callable[[Config], None]") -> None:
     config = _config()
     with database.write() as connection:
         config.attributes["connection"] = connection
+        if (
+            database.dialect == "postgresql"
+        ):  # to build an index over ten million jobs takes longer than any other statement may
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         run(config)
 
 

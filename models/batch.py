@@ -22,6 +22,14 @@ class Batch(Base):
             postgresql_where=text("open_until IS NOT NULL"),
             sqlite_where=text("open_until IS NOT NULL"),
         ),
+        # Most batches of single jobs have no name.
+        Index(
+            "ix_batch_name",
+            "name",
+            "id",
+            postgresql_where=text("name IS NOT NULL"),
+            sqlite_where=text("name IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(TypedId("bat"), primary_key=True)

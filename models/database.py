@@ -59,6 +59,8 @@ class Database:
 
     writer: Engine
     reader: Engine
+    together: Engine
+    """Reads several statements in one transaction, where `reader` has none."""
 
     @property
     def dialect(self) -> str:
@@ -81,6 +83,12 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """For reading; several statements may see different moments."""
         with _translated(self.reader), self.reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read_together(self) -> Iterator[Connection]:
+        """For reading in one transaction, whose own settings end with it."""
+        with _translated(self.together), self.together.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -125,7 +133,8 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
     )
     # A read of one statement needs no BEGIN and no COMMIT, which are a way to the server each. Nothing is lost: where a
     # transaction has several, each of them sees what is committed when it begins (READ COMMITTED).
-    return Database(writer=engine, reader=engine.execution_options(isolation_level="AUTOCOMMIT"))
+    alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(writer=engine, reader=alone, together=engine)
 
 
 def parse_url(url: str) -> URL:
@@ -162,7 +171,8 @@ def _open_sqlite(url: URL) -> Database:
         event.listen(made, "begin", partial(_begin_sqlite, statement=begin))
         return made
 
-    return Database(writer=engine(pool_size=1, begin="BEGIN IMMEDIATE"), reader=engine(pool_size=4, begin="BEGIN"))
+    reader = engine(pool_size=4, begin="BEGIN")
+    return Database(writer=engine(pool_size=1, begin="BEGIN IMMEDIATE"), reader=reader, together=reader)
 
 
 _UNSYNCED = {"synchronous": "NORMAL"}

@@ -22,9 +22,10 @@ def new_id(prefix: Prefix) -> str:
     return f"{prefix}_{value:032x}"
 
 
-def least_id_at(prefix: Prefix, unix_seconds: float) -> str:
-    """What no identifier that is made at that time or later is below."""
-    return f"{prefix}_{max(0, int(unix_seconds * 1_000)) << 80:032x}"
+def first_id(prefix: Prefix, unix_seconds: float) -> str:
+    """The least identifier that can have been made from that time on, by its maker's own clock."""
+    milliseconds = min(max(0, int(unix_seconds * 1_000)), (1 << 48) - 1)
+    return f"{prefix}_{(milliseconds << 80) | (0x7 << 76):032x}"
 
 
 def is_id(text: object, prefix: Prefix) -> bool:

@@ -23,6 +23,9 @@ def _partial_index(name: str, *columns: Any, where: str, unique: bool = False) -
     return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
 
 
+FOR_LISTS = "claim >= 0"
+"""True of every job. An index under it serves only who says so, and no planner takes it for one of those that others need."""
+
 LOSSES_IN_COMPANY = 2
 """From so many lost workers on, a job runs alone in a process of its own, so that it takes no neighbours along."""
 
@@ -61,15 +64,17 @@ class Job(Base):
         _partial_index(
             "ix_job_twin", "owner", "question_hash", where="state = 'waiting' AND question_hash IS NOT NULL"
         ),
-        _partial_index("ix_job_failed", "error_code", "id", where="state = 'failed'"),
+        _partial_index("ix_job_error", "error_code", "id", where="error_code IS NOT NULL"),
         _partial_index("ix_job_finished", "finished_at", where="finished_at IS NOT NULL"),
         _partial_index(
             "uq_job_idempotency", "owner", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
         ),
-        Index("ix_job_batch", "batch_id", "state"),
-        # For lists and streams that begin anywhere: the next page costs as much as the first.
-        Index("ix_job_owner", "owner", "id"),
+        # For lists and streams that begin anywhere: the next page costs as much as the first (`models.store.walk`).
+        Index("ix_job_batch", "batch_id", "state", "id"),
         Index("ix_job_of_batch", "batch_id", "id"),
+        _partial_index("ix_job_owner_state", "owner", "state", "id", where=FOR_LISTS),
+        _partial_index("ix_job_owner", "owner", "id", where=FOR_LISTS),
+        _partial_index("ix_job_state", "state", "id", where=FOR_LISTS),
     )
 
     id: Mapped[str] = mapped_column(TypedId("job"), primary_key=True)

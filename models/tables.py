@@ -12,6 +12,7 @@ from models.parcel import Parcel, ParcelledCall
 from models.question import Question
 from models.receipt import Receipt
 from models.spending import Spending
+from models.tally import Tally
 from models.upload import Upload
 from models.webhook import WebhookDelivery, WebhookEndpoint
 from models.worker import Worker
@@ -34,6 +35,7 @@ __all__ = [
     "Receipt",
     "Result",
     "Spending",
+    "Tally",
     "Turn",
     "Upload",
     "WebhookDelivery",

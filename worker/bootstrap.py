@@ -29,8 +29,9 @@ from models.budget import EVERY_LANE, Period, Scope
 from models.database import Database, open_database
 from models.ids import new_id
 from models.moves import Record
-from models.store import lanes, leases, reports
+from models.store import lanes, leases
 from models.store.budgets import set_budget
+from models.store.tallies import fold_tallies
 from models.tier import tier_of
 from tasks.base import MediaLimits
 from worker.announcing import Announcer
@@ -52,11 +53,11 @@ from worker.quota.terms import Store
 from worker.quota.today import Today
 from worker.record import answer_grouper, parcelled_grouper, question_grouper, record_grouper
 from worker.retry import RetryPolicy
-from worker.scratch import is_running, make_scratch
+from worker.scratch import make_scratch
 from worker.settings import Settings
 from worker.shelf import Shelf
 from worker.source_settings import make_storage, source_rules
-from worker.sweep import KEEP_WORKERS_SECONDS, Isolation
+from worker.sweep import KEEP_WORKERS_SECONDS, Isolation, take_back_from_dead
 from worker.webhooks.courier import make_courier
 from worker.work import Tools
 
@@ -157,6 +158,7 @@ class Worker:
         )
         leases.register(self._database, facts)
         leases.forget_workers(self._database, after_seconds=KEEP_WORKERS_SECONDS)
+        fold_tallies(self._database)
         if self._settings.embedded:
             take_back_from_dead(self._database, facts.host)
         if self._settings.budget_usd is not None:
@@ -277,23 +279,6 @@ def start_worker(loaded: LoadedSettings, database: Database, role: Role | None =
     worker = Worker(loaded, database, role or Role())
     worker.start()
     return worker
-
-
-def take_back_from_dead(database: Database, host: str) -> int:
-    """Take back at once what processes of this machine held that are gone; how many jobs.
-
-    For the embedded mode, where whoever restarts a killed run should not wait for its leases. A process id that was
-    given to another process meanwhile is only left to its lease.
-    """
-    gone = [
-        worker
-        for worker in reports.list_workers(database, alive_seconds=KEEP_WORKERS_SECONDS)
-        if worker.host == host and worker.stopped_at is None and not is_running(worker.pid)
-    ]
-    taken = sum(leases.lapse(database, worker_id=worker.id) for worker in gone)
-    for worker in gone:
-        leases.leave(database, worker.id)
-    return taken
 
 
 def _nothing(records: Sequence[Record]) -> None:

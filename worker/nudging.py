@@ -13,6 +13,7 @@ import structlog
 from media.storage.base import Storage
 from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError
 from models.store.receipts import forget_receipts
+from models.store.tallies import fold_tallies
 from worker.announcing import Announcer
 from worker.dispatch import announcing_by, publish
 from worker.uploads import remove_left_uploads
@@ -85,6 +86,7 @@ class Nudger:
 
     def _forget(self) -> None:
         forget_receipts(self._database)
+        fold_tallies(self._database)
 
     def _remove(self) -> None:
         remove_left_uploads(self._database, self._storage)

@@ -10,12 +10,13 @@ from typing import Any
 
 from models.store.budgets import BudgetView
 from models.store.bulk_actions import BulkActionView, Preview
+from models.store.causes import FailureGroup
 from models.store.keys import KeyView
 from models.store.lane_views import LaneFacts
 from models.store.lanes import LIMITS
 from models.store.parcels import AtGemini
 from models.store.queries import JobView
-from models.store.reports import AttemptView, BatchView, CallView, FailureGroup, LaneView, Totals, WorkerView
+from models.store.reports import AttemptView, BatchView, CallView, LaneView, Totals, WorkerView
 from models.store.usage import Usage, UsageBy
 from models.store.webhooks.endpoints import EndpointView
 from models.store.webhooks.log import DeliveryView

@@ -14,8 +14,9 @@ import structlog
 
 from models.database import Database
 from models.ids import new_id
-from models.store import dispatch, leases, questions
+from models.store import dispatch, leases, questions, reports
 from models.store.submit import close_abandoned
+from worker.scratch import is_running
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,23 @@ def sweep(database: Database) -> int:
     if lapsed or expired:
         log.warning("swept", lapsed=lapsed, expired=expired)
     return lapsed + expired
+
+
+def take_back_from_dead(database: Database, host: str) -> int:
+    """Take back at once what processes of this machine held that are gone; how many jobs.
+
+    For the embedded mode, where whoever restarts a killed run should not wait for its leases. A process id that was
+    given to another process meanwhile is only left to its lease.
+    """
+    gone = [
+        worker
+        for worker in reports.list_workers(database, alive_seconds=KEEP_WORKERS_SECONDS)
+        if worker.host == host and worker.stopped_at is None and not is_running(worker.pid)
+    ]
+    taken = sum(leases.lapse(database, worker_id=worker.id) for worker in gone)
+    for worker in gone:
+        leases.leave(database, worker.id)
+    return taken
 
 
 @dataclass(kw_only=True)

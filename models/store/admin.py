@@ -6,11 +6,14 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, lite
 
 from models.base import db_after, db_now
 from models.batch import Batch
+from models.budget import Scope
 from models.database import Database, again_after_conflict
 from models.job import Job, Result
-from models.state import FINAL, MOVES, JobState, Move
+from models.state import MOVES, JobState, Move
 from models.store.queries import JobFilter, matching
 from models.store.receipts import Request, close_receipt, open_receipt, raise_if_answered
+from models.store.tallies import forget_tallies
+from models.store.walk import walk_the_index
 from models.store.webhooks.log import forget_deliveries
 from models.store.webhooks.outbox import ended_columns, tell_ended
 
@@ -147,14 +150,17 @@ def _purge_batches(database: Database, older_than_seconds: float) -> int:
     old = select(Batch.id).where(empty, Batch.created_at < db_after(literal(-older_than_seconds)))
     with database.write() as connection:
         ids = connection.execute(old.limit(SLICE).with_for_update(skip_locked=True)).scalars().all()
-        return connection.execute(delete(Batch).where(Batch.id.in_(ids), empty)).rowcount
+        gone = connection.execute(delete(Batch).where(Batch.id.in_(ids), empty).returning(Batch.id)).scalars().all()
+        forget_tallies(connection, Scope.BATCH, gone)
+        return len(gone)
 
 
 @again_after_conflict
 def _purge_slice(database: Database, older_than_seconds: float) -> int:
     old = _finished_before(older_than_seconds)
     with database.write() as connection:
-        ids = connection.execute(select(Job.id).where(old).limit(SLICE)).scalars().all()
+        walk_the_index(connection)
+        ids = connection.execute(select(Job.id).where(old).order_by(Job.finished_at).limit(SLICE)).scalars().all()
         return connection.execute(delete(Job).where(Job.id.in_(ids), old)).rowcount
 
 
@@ -165,7 +171,7 @@ def count_purgeable(database: Database, *, older_than_seconds: float) -> int:
 
 
 def _finished_before(seconds: float) -> ColumnElement[bool]:
-    return and_(Job.finished_at < db_after(literal(-seconds)), Job.state.in_(FINAL))
+    return Job.finished_at < db_after(literal(-seconds))  # which only final jobs have
 
 
 def chosen(database: Database, wanted: JobFilter) -> list[str]:

@@ -20,11 +20,12 @@ from models.store.line import (
     advance,
     is_held_back,
     line_of,
+    line_of_batch,
     locked,
     outside,
     place_of,
-    walk_the_index,
 )
+from models.store.walk import is_still, walk_the_index
 
 
 def claim(
@@ -49,6 +50,8 @@ def claim_next(
 ) -> list[ClaimedJob]:
     """Take the next jobs in line, straight from SQL, in order of priority and turn. Uses ix_job_queued.
 
+    Those of one batch, where it is given, in the order in which they came. Uses ix_job_batch.
+
     Jobs under announcement are left to the worker that will get the message, unless the announcement is older than
     `announced_before_seconds` (then the message is taken for lost). With `alone`, only jobs that have to run alone; none of
     `not_lanes`.
@@ -56,12 +59,10 @@ def claim_next(
     free: ColumnElement[bool] = Job.announced_until.is_(None)
     if announced_before_seconds is not None:
         free |= Job.announced_until < db_after(literal(ANNOUNCED_SECONDS - announced_before_seconds))
-    line = line_of(free, alone=alone).where(*outside(not_lanes)).limit(limit)
-    if batch_id is not None:
-        line = line.where(Job.batch_id == batch_id)
+    line = line_of(free, alone=alone) if batch_id is None else line_of_batch(batch_id, free, alone=alone)
+    line = line.where(*outside(not_lanes)).limit(limit)
     with database.write() as connection:
-        if batch_id is None:  # the jobs of a batch have an index of their own
-            walk_the_index(connection)
+        walk_the_index(connection)
         chosen = (Job.id.in_(select(locked(line).c.id)),)
         rows = _take(connection, chosen, worker_id, lease_seconds, asked_model())
         advance(connection, database.dialect, rows)
@@ -86,6 +87,7 @@ def claim_probe(
     any_job = select(Job.id).where(Job.lane == lane, Job.state == JobState.QUEUED, company, *mine)
     due = update(Lane).where(Lane.name == lane, is_stopped(), Lane.probe_at <= db_now())
     with database.write() as connection:
+        walk_the_index(connection)
         locked = any_job.limit(1).with_for_update(skip_locked=True, of=Job)
         job_id = connection.execute(locked).scalar()
         if job_id is None or not connection.execute(due.values(probe_at=db_after(literal(PROBE_SECONDS)))).rowcount:
@@ -103,7 +105,7 @@ def _take(
     """Make the chosen jobs the worker's, to be asked with their own model or `asked`; their rows, in the order of the line."""
     taken = (
         update(Job)
-        .where(*chosen, Job.state == JobState.QUEUED)
+        .where(*chosen, is_still(JobState.QUEUED))
         .values(
             state=JobState.RUNNING,
             claim=Job.claim + 1,

@@ -14,7 +14,15 @@ from models.base import db_after, db_now, db_seconds_until
 from models.database import Database
 from models.job import Job
 from models.state import JobState
-from models.store.line import ANNOUNCED_SECONDS, advance, is_unannounced, line_of, locked, place_of, walk_the_index
+from models.store.line import (
+    ANNOUNCED_SECONDS,
+    advance,
+    is_unannounced,
+    line_of,
+    locked,
+    place_of,
+)
+from models.store.walk import is_still, walk_the_index, walking
 from models.worker import Worker
 
 SLICE = 5_000
@@ -53,13 +61,15 @@ def look(database: Database, *, alive_seconds: float) -> Outlook:
         select(func.count()).where(alive).scalar_subquery().label("workers"),
         select(func.coalesce(func.sum(Worker.slots), 0)).where(alive).scalar_subquery().label("slots"),
         select(func.count()).where(announced).scalar_subquery().label("announced"),
-        select(db_seconds_until(func.min(Job.due_at)))
+        select(db_seconds_until(Job.due_at))
         .where(Job.state == JobState.WAITING)
+        .order_by(Job.due_at)
+        .limit(1)
         .scalar_subquery()
         .label("due_in"),
         line_of(is_unannounced()).exists().label("is_free"),
     )
-    with database.read() as connection:
+    with walking(database) as connection:
         row = connection.execute(query).one()
     return Outlook(
         workers=row.workers,
@@ -74,7 +84,8 @@ def wake(database: Database, *, limit: int = 5_000) -> int:
     """Queue the waiting jobs whose time has come; how many. Uses ix_job_waiting."""
     due = locked(_due().order_by(Job.due_at).limit(limit))
     with database.write() as connection:
-        moved = update(Job).where(Job.id.in_(select(due.c.id)), Job.state == JobState.WAITING)
+        walk_the_index(connection)
+        moved = update(Job).where(Job.id.in_(select(due.c.id)), is_still(JobState.WAITING))
         moved = moved.values(state=JobState.QUEUED, due_at=None, announced_until=None)
         return len(connection.execute(moved.returning(Job.id)).all())
 
@@ -87,7 +98,7 @@ def announce(database: Database, *, limit: int) -> list[str]:
         chosen = locked(line)
         marked = (
             update(Job)
-            .where(Job.id.in_(select(chosen.c.id)), Job.state == JobState.QUEUED)
+            .where(Job.id.in_(select(chosen.c.id)), is_still(JobState.QUEUED))
             .values(announced_until=db_after(literal(ANNOUNCED_SECONDS)))
             .returning(Job.id, Job.priority, Job.turn)
         )
@@ -101,14 +112,14 @@ def unannounce(database: Database, ids: Sequence[str]) -> None:
     for start in range(0, len(ids), SLICE):
         some = Job.id.in_(ids[start : start + SLICE])
         with database.write() as connection:
-            connection.execute(update(Job).where(some, Job.state == JobState.QUEUED).values(announced_until=None))
+            connection.execute(update(Job).where(some, is_still(JobState.QUEUED)).values(announced_until=None))
 
 
 def still_queued(database: Database, ids: Sequence[str]) -> list[str]:
     """Those of the ids that name queued jobs, in their order. Uses the primary key."""
     queued: set[str] = set()
     for start in range(0, len(ids), SLICE):
-        wanted = select(Job.id).where(Job.id.in_(ids[start : start + SLICE]), Job.state == JobState.QUEUED)
+        wanted = select(Job.id).where(Job.id.in_(ids[start : start + SLICE]), is_still(JobState.QUEUED))
         with database.read() as connection:
             queued.update(connection.execute(wanted).scalars())
     return [job_id for job_id in ids if job_id in queued]

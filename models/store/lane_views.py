@@ -6,20 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Executable, func, literal, select, type_coerce, union_all
+from sqlalchemy import Connection, Executable, func, select, type_coerce
 
 from models.base import UsdAmount
 from models.budget import EVERY_LANE, Budget, Period, Scope
 from models.database import Database
-from models.job import Job
 from models.lane import Lane
 from models.spending import Spending
 from models.state import JobState
 from models.store.lanes import LIMITS, is_paused_now
 from models.store.spending import today
-
-MOST_COUNTED = 100_000
-"""Queued jobs of a lane beyond this number are not counted."""
+from models.tally import Tally
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +40,6 @@ class LaneFacts:
     fallback_model: str | None = None
     """What its jobs are asked with while it is paused for a reason of its own."""
     queued: int = 0
-    """At most `MOST_COUNTED` are counted."""
     waiting: int = 0
     running: int = 0
     calls_today: int = 0
@@ -55,21 +51,19 @@ class LaneFacts:
 def list_lanes(database: Database, *, also: Iterable[str] = ()) -> list[LaneFacts]:
     """Every lane that anything names, and those of `also`; by name.
 
-    Counts no more than it has to: queued jobs by ix_job_lane, whose lanes are found by one step of the index each; those
-    that wait or run are few (ix_job_waiting, ix_job_running); what was spent by ix_spending_lane.
+    Counts nothing: what it has to do is in the tallies (pk_tally), what was spent in ix_spending_lane.
     """
     with database.read() as connection:
         rows = {row.name: row for row in connection.execute(_rows())}
         spent = {row.lane: row for row in connection.execute(_spent_today(connection))}
         budgets = {row.name: row.limit_usd for row in connection.execute(_budgets())}
-        queued = {lane: _count_queued(connection, lane) for lane in connection.execute(_queued_lanes()).scalars()}
-        live = {(row.lane, row.state): row.jobs for row in connection.execute(_live())}
-    named = {*rows, *spent, *budgets, *queued, *(lane for lane, _ in live), *also} - {EVERY_LANE}
+        live = {(row.name, row.state): int(row.jobs) for row in connection.execute(_live())}
+    named = {*rows, *spent, *budgets, *(lane for lane, _ in live), *also} - {EVERY_LANE}
     return [
         LaneFacts(
             name=name,
             **_of_row(rows.get(name)),
-            queued=queued.get(name, 0),
+            queued=live.get((name, JobState.QUEUED), 0),
             waiting=live.get((name, JobState.WAITING), 0),
             running=live.get((name, JobState.RUNNING), 0),
             calls_today=int(spent[name].calls) if name in spent else 0,
@@ -113,24 +107,10 @@ def _budgets() -> Executable:
     return select(Budget.name, Budget.limit_usd).where(Budget.scope == Scope.LANE, Budget.period == Period.DAY)
 
 
-def _queued_lanes() -> Executable:
-    """The lanes of queued jobs, one step of the index for each lane and none for the jobs between."""
-    queued = Job.state == JobState.QUEUED
-    found = select(func.min(Job.lane).label("lane")).where(queued).cte("found", recursive=True)
-    following = select(func.min(Job.lane)).where(queued, Job.lane > found.c.lane).scalar_subquery()
-    found = found.union_all(select(following).where(found.c.lane.is_not(None)))
-    return select(found.c.lane).where(found.c.lane.is_not(None))
-
-
-def _count_queued(connection: Connection, lane: str) -> int:
-    some = select(literal(1)).where(Job.lane == lane, Job.state == JobState.QUEUED).limit(MOST_COUNTED)
-    return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
-
-
 def _live() -> Executable:
-    live = (JobState.WAITING, JobState.RUNNING)
-    parts = (
-        select(Job.lane, Job.state, func.count().label("jobs")).where(Job.state == state).group_by(Job.lane, Job.state)
-        for state in live
+    live = (JobState.QUEUED, JobState.WAITING, JobState.RUNNING)
+    jobs = func.sum(Tally.jobs)
+    counted = select(Tally.name, Tally.state, jobs.label("jobs")).where(
+        Tally.scope == Scope.LANE, Tally.state.in_(live)
     )
-    return union_all(*parts)
+    return counted.group_by(Tally.name, Tally.state).having(jobs > 0)

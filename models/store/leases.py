@@ -18,6 +18,7 @@ from models.job import LOSSES_IN_COMPANY, Job
 from models.state import JobState, Move
 from models.store.holds import in_parcel, presume_spent
 from models.store.rows import INTEGER, RowShape
+from models.store.walk import is_still
 from models.store.webhooks.outbox import ended_columns, tell_ended
 from models.worker import Worker
 
@@ -76,7 +77,7 @@ def beat(
     h = _HELD.table(database.dialect).c
     renew = (
         update(Job)
-        .where(Job.id == h.id, Job.claim == h.claim, Job.state == JobState.RUNNING, Job.lease_owner == worker_id)
+        .where(Job.id == h.id, Job.claim == h.claim, is_still(JobState.RUNNING), Job.lease_owner == worker_id)
         .values(lease_until=db_after(literal(lease_seconds)))
         .returning(Job.id, Job.claim, Job.cancel_requested)
     )

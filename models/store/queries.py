@@ -3,22 +3,21 @@
 Every function returns frozen values; rows do not leave this folder.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import eq
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, literal, or_, select
 
 from models.database import Database
-from models.ids import least_id_at
+from models.ids import first_id as first_id_at
 from models.job import Job, Result
 from models.state import LIVE, JobState
-
-MOST_CLOCK_ERROR_SECONDS = 86_400
-"""By no more may the clock of a submitter be wrong."""
+from models.store.walk import Stretch, is_seen, walking
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,19 +86,39 @@ VIEW_COLUMNS = (
 )  # fmt: skip
 
 
-def matching(wanted: JobFilter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on job."""
+_ORDERS = (("error_code",), ("batch_id", "state"), ("batch_id",), ("owner", "state"), ("owner",), ("state",), ())
+"""What jobs are listed by, each with an index over it and the id: of those that a filter gives, the first."""
+
+
+CLOCKS_DIFFER_SECONDS = 86_400.0
+"""A job's id tells when it was made by its submitter's clock, `created_at` by the database's. They are no further apart."""
+
+
+def stretch_of(wanted: JobFilter) -> Stretch:
+    """The stretch of an index in which the jobs that match lie, as close together as may be."""
+    is_small = wanted.ids is not None  # then the ids are looked up, whatever else is wanted
+    given = (
+        () if is_small else next(names for names in _ORDERS if all(getattr(wanted, name) is not None for name in names))
+    )
+    first_id = None if wanted.since is None else first_id_at("job", wanted.since.timestamp() - CLOCKS_DIFFER_SECONDS)
+    return Stretch(equal={getattr(Job, name): getattr(wanted, name) for name in given}, first_id=first_id)
+
+
+def matching(wanted: JobFilter, *, within: Stretch | None = None) -> list[ColumnElement[bool]]:
+    """The filter as conditions on job; of jobs within a stretch, what is not true of all of it anyway."""
     equal = {
         Job.owner: wanted.owner, Job.state: wanted.state, Job.kind: wanted.kind, Job.batch_id: wanted.batch_id,
         Job.error_code: wanted.error_code,
     }  # fmt: skip
-    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
+    known = within.equal if within else {}
+    compare: Callable[[Any, Any], ColumnElement[bool]] = is_seen if within else eq
+    conditions = [
+        compare(column, value) for column, value in equal.items() if value is not None and column not in known
+    ]
     if wanted.ids is not None:
         conditions.append(Job.id.in_(wanted.ids))
     if wanted.since is not None:
         conditions.append(Job.created_at >= wanted.since)
-        # Identifiers rise with the clock of who made them, so that an index ends the search where no later job can be.
-        conditions.append(Job.id >= least_id_at("job", wanted.since.timestamp() - MOST_CLOCK_ERROR_SECONDS))
     if wanted.until is not None:
         conditions.append(Job.created_at < wanted.until)
     if wanted.search:
@@ -113,23 +132,25 @@ def list_jobs(
 ) -> list[JobView]:
     """Up to `limit` matching jobs, newest first; `before` is the last id of the page before.
 
-    Uses ix_job_of_batch or ix_job_owner where a batch or an owner is given, else the primary key.
+    Uses the index of the filter's stretch. What is not in the stretch's columns is looked for in it, to its end if need be.
     """
-    query = _view(with_output).where(*matching(wanted)).order_by(Job.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(Job.id < before)
-    with database.read() as connection:
+    stretch = stretch_of(wanted)
+    place = stretch.within() if before is None else stretch.before(before)
+    query = _view(with_output).where(*place, *matching(wanted, within=stretch))
+    query = query.order_by(*stretch.newest_first()).limit(limit)
+    with database.read() if wanted.ids is not None else walking(database) as connection:
         return [job_view(row) for row in connection.execute(query)]
 
 
 def iterate_jobs(database: Database, wanted: JobFilter, *, page: int = 500) -> Iterator[JobView]:
     """All matching jobs with their output, oldest first, a page at a time in transactions of their own."""
     after: str | None = None
+    stretch = stretch_of(wanted)
     while True:
-        query = _view(with_output=True).where(*matching(wanted)).order_by(Job.id).limit(page)
-        if after is not None:
-            query = query.where(Job.id > after)
-        with database.read() as connection:
+        place = stretch.within() if after is None else stretch.after(after)
+        query = _view(with_output=True).where(*place, *matching(wanted, within=stretch))
+        query = query.order_by(*stretch.oldest_first()).limit(page)
+        with walking(database) as connection:
             views = [job_view(row) for row in connection.execute(query)]
         yield from views
         if len(views) < page:

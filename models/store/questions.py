@@ -45,13 +45,12 @@ from models.question import Question
 from models.state import FINAL, JobState
 from models.store.answers import Key, StoredResult, answered_by, results_of
 from models.store.rows import INTEGER, TEXT, RowShape, insert_into
+from models.store.walk import is_still
 
 SLICE = 1_000
 """Abandoned questions a transaction."""
 MOST_WOKEN = 10_000
 """Twins that one end wakes. If there should be more, the rest come when they are due."""
-
-
 IN_ITS_PLACE = 8
 """Without a result one twin goes on in each batch, of so many batches: a `run` works on its own batch alone, so that the first
 in line may be one that nobody works on. The first of them to come asks."""
@@ -292,9 +291,9 @@ def _first_in_line(dialect: str) -> Executable:
 
 
 def _queue(connection: Connection, chosen: ColumnElement[bool]) -> None:
-    free = select(Job.id).where(chosen, Job.state == JobState.WAITING).with_for_update(skip_locked=True).cte("free")
+    free = select(Job.id).where(chosen, is_still(JobState.WAITING)).with_for_update(skip_locked=True).cte("free")
     connection.execute(
         update(Job)
-        .where(Job.id.in_(select(free.c.id)), Job.state == JobState.WAITING)
+        .where(Job.id.in_(select(free.c.id)), is_still(JobState.WAITING))
         .values(state=JobState.QUEUED, due_at=None, announced_until=None)
     )

@@ -17,6 +17,7 @@ from models.store.holds import end_holds
 from models.store.questions import Asking, Ended, end_questions
 from models.store.rows import DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 from models.store.spending import count_spending
+from models.store.walk import is_still
 from models.store.webhooks.outbox import ended_columns, tell_ended
 
 _JOB_ID = TypedId("job")
@@ -141,7 +142,7 @@ def _ending_update(dialect: str) -> Executable:
     ends = state.in_([str(final) for final in FINAL])
     return (
         update(Job)
-        .where(Job.id == e.id, Job.claim == e.claim, Job.state == JobState.RUNNING)
+        .where(Job.id == e.id, Job.claim == e.claim, is_still(JobState.RUNNING))
         .values(
             state=state,
             attempts=Job.attempts - e.uncounted,

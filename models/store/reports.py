@@ -1,22 +1,29 @@
-"""Reading what goes on: counts and sums, failures by cause, the history of a job, live workers, paused lanes."""
+"""Reading what goes on: counts and sums, the history of a job, live workers, paused lanes, batches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import String, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
 
 from models.attempt import Attempt, Call
-from models.base import db_after, db_now
+from models.base import db_after, db_seconds_until
 from models.batch import Batch
 from models.database import Database
 from models.job import Job
 from models.lane import Lane
 from models.state import FINAL, LIVE, JobState
 from models.store.lanes import is_paused_now
-from models.store.queries import JobFilter, matching
+from models.store.queries import JobFilter, matching, stretch_of
+from models.store.tallies import lines_of, sums
+from models.store.walk import Stretch, walk_the_index
+from models.tally import Tally
 from models.worker import Worker
+
+MOST_A_MINUTE = 2_000
+"""Jobs that ended in the last minute beyond this number are not counted: the pace is that of the latest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,17 +49,6 @@ class Totals:
     def done(self) -> int:
         """Jobs in a final state."""
         return sum(count for state, count in self.by_state.items() if state in FINAL)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FailureGroup:
-    """Jobs that failed alike."""
-
-    code: str
-    message: str
-    count: int
-    example_job_id: str
-    example_source: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,66 +130,79 @@ class BatchView:
 
 
 def totals(database: Database, wanted: JobFilter) -> Totals:
-    """Counts by state and sums of what was used. Uses ix_job_batch where a batch is given."""
-    minute_ago = db_after(literal(-60.0))
-    query = select(
-        Job.state, func.count(), func.sum(Job.calls), func.sum(Job.input_tokens), func.sum(Job.output_tokens),
-        func.sum(Job.thinking_tokens), func.sum(Job.cost_usd), func.count(Job.reused_from),
-        func.count().filter(Job.finished_at > minute_ago), func.min(Job.created_at), db_now(),
-    ).where(*matching(wanted)).group_by(Job.state)  # fmt: skip
-    with database.read() as connection:
-        rows = connection.execute(query).all()
-    waited = [(row[10] - row[9]).total_seconds() for row in rows if row[0] == JobState.QUEUED]
+    """Counts by state, sums of what was used, and the pace: from the tallies, ix_job_finished and the filter's stretch.
+
+    With a filter that the tallies do not tell apart, the jobs are counted.
+    """
+    with database.read_together() as connection:
+        rows = connection.execute(_by_state(wanted)).all()
+        walk_the_index(connection)
+        latest = connection.execute(_latest_finished(wanted)).one()
+        oldest = connection.execute(_oldest_queued(wanted)).scalar_one_or_none()
+    by_state = {state: sum(int(row.jobs) for row in rows if row.state == state) for state in JobState}
     return Totals(
-        by_state={state: sum(row[1] for row in rows if row[0] == state) for state in JobState},
-        calls=sum(int(row[2]) for row in rows),
-        input_tokens=sum(int(row[3]) for row in rows),
-        output_tokens=sum(int(row[4]) for row in rows),
-        thinking_tokens=sum(int(row[5]) for row in rows),
-        cost_usd=sum((row[6] for row in rows), Decimal(0)),
-        reused=sum(row[7] for row in rows),
-        finished_last_minute=sum(row[8] for row in rows),
-        oldest_queued_seconds=max(waited, default=None),
+        by_state=by_state,
+        calls=sum(int(row.calls) for row in rows),
+        input_tokens=sum(int(row.input_tokens) for row in rows),
+        output_tokens=sum(int(row.output_tokens) for row in rows),
+        thinking_tokens=sum(int(row.thinking_tokens) for row in rows),
+        cost_usd=sum((row.cost_usd for row in rows), Decimal(0)),
+        reused=sum(int(row.reused) for row in rows),
+        finished_last_minute=_in_a_minute(latest, done=sum(by_state[state] for state in FINAL)),
+        oldest_queued_seconds=oldest,
     )
 
 
 def count_states(database: Database, wanted: JobFilter) -> dict[JobState, int]:
-    """Jobs by state, nothing else; cheap enough to ask several times a second."""
-    query = select(Job.state, func.count()).where(*matching(wanted)).group_by(Job.state)
+    """Jobs by state, nothing else; cheap enough to ask several times a second. Uses the tallies."""
     with database.read() as connection:
-        found = {JobState(row[0]): row[1] for row in connection.execute(query)}
+        found = {row.state: int(row.jobs) for row in connection.execute(_by_state(wanted))}
     return {state: found.get(state, 0) for state in JobState}
 
 
-def failure_groups(database: Database, wanted: JobFilter, *, limit: int = 100) -> list[FailureGroup]:
-    """Failed and partial jobs grouped by code and words, most frequent first, each with its latest example.
+_TALLIED = {"batch_id", "owner", "kind"}
 
-    Words that name the job's own source are grouped as if they named none. Uses ix_job_failed.
-    """
-    cause = func.replace(func.coalesce(Job.error_message, ""), Job.source, "…")
-    latest = func.max(cast(Job.id, String))
-    grouped = (
-        select(Job.error_code, cause.label("cause"), func.count().label("jobs"), latest.label("example"))
-        .where(*matching(wanted), Job.error_code.is_not(None), Job.state.in_([JobState.FAILED, JobState.PARTIAL]))
-        .group_by(Job.error_code, cause)
-        .order_by(func.count().desc())
-        .limit(limit)
-    )
-    with database.read() as connection:
-        rows = connection.execute(grouped).all()
-        examples = [f"job_{row.example.replace('-', '')}" for row in rows]
-        found = connection.execute(select(Job.id, Job.source).where(Job.id.in_(examples)))
-        sources = {job.id: job.source for job in found}
-    return [
-        FailureGroup(
-            code=row.error_code,
-            message=row.cause,
-            count=row.jobs,
-            example_job_id=example,
-            example_source=sources[example],
-        )
-        for row, example in zip(rows, examples, strict=True)
+
+def _by_state(wanted: JobFilter) -> Select[Any]:
+    """The sums from the tallies, if these tell such jobs apart, else from the jobs."""
+    given = {name for name in JobFilter.__slots__ if getattr(wanted, name) is not None}
+    if not given <= _TALLIED or {"batch_id", "owner"} <= given:
+        return _counted(wanted)
+    lines = lines_of(batch_id=wanted.batch_id, owner=wanted.owner, kind=wanted.kind)
+    return select(Tally.state, *sums()).where(*lines).group_by(Tally.state)
+
+
+def _counted(wanted: JobFilter) -> Select[Any]:
+    used: list[ColumnElement[Any]] = [
+        func.sum(getattr(Job, name)).label(name)
+        for name in ("calls", "input_tokens", "output_tokens", "thinking_tokens", "cost_usd")
     ]
+    counts = (func.count().label("jobs"), func.count(Job.reused_from).label("reused"))
+    return select(Job.state, *counts, *used).where(*matching(wanted)).group_by(Job.state)
+
+
+def _latest_finished(wanted: JobFilter) -> Select[int, float]:
+    """How many ended in the last minute, the latest `MOST_A_MINUTE` at most, and how many seconds ago the first of these did."""
+    ended = select(Job.finished_at).where(
+        *matching(wanted, within=Stretch(equal={})), Job.finished_at > db_after(literal(-60.0))
+    )
+    latest = ended.order_by(Job.finished_at.desc()).limit(MOST_A_MINUTE).subquery().c.finished_at
+    return select(func.count(latest).label("jobs"), (-db_seconds_until(func.min(latest))).label("seconds"))
+
+
+def _in_a_minute(latest: Any, *, done: int) -> int:
+    """The jobs that ended in the last minute; where there are too many to count, at the pace of the latest."""
+    if latest.jobs < MOST_A_MINUTE:
+        return int(latest.jobs)
+    return max(MOST_A_MINUTE, min(done, int(60.0 * latest.jobs / max(latest.seconds, 0.1))))
+
+
+def _oldest_queued(wanted: JobFilter) -> Select[Any]:
+    """For how many seconds the job that came first of those queued has been there."""
+    stretch = stretch_of(replace(wanted, state=JobState.QUEUED))
+    queued = (*stretch.within(), *matching(replace(wanted, state=JobState.QUEUED), within=stretch))
+    age = -db_seconds_until(Job.created_at)
+    return select(age).where(*queued).order_by(*stretch.oldest_first()).limit(1)
 
 
 def attempts_of(database: Database, job_id: str) -> list[AttemptView]:
@@ -240,7 +249,7 @@ _BATCH = (Batch.id, Batch.owner, Batch.name, Batch.created_at)
 
 
 def find_batch(database: Database, wanted: str, *, owner: str | None = None) -> BatchView | None:
-    """A batch by its id, or the latest one of that name; of that owner, where one is given."""
+    """A batch by its id, or the latest one of that name; of that owner, where one is given. Uses ix_batch_name."""
     which = [Batch.id == wanted if wanted.startswith("bat_") else Batch.name == wanted]
     if owner is not None:
         which.append(Batch.owner == owner)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from hypothesis import strategies as st
+from hypothesis.stateful import precondition
 from sqlalchemy import literal, select
 
 from models import moves
@@ -267,6 +268,11 @@ class Report:
     """Of each call."""
     clips: set[int]
     """Answered ones."""
+
+
+def some(*states: JobState) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Only where a job is in one of these states."""
+    return precondition(lambda store: bool(store.among(states)))
 
 
 def reports(nths: st.SearchStrategy[int]) -> st.SearchStrategy[Report]:

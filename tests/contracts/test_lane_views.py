@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-import pytest
-
 from models.budget import EVERY_LANE, Period, Scope
 from models.database import Database
 from models.failures import FailureCode
@@ -35,14 +33,6 @@ def test_jobs_are_counted_by_state_and_spending_is_today_s(database: Database) -
     (lane,) = lane_views.list_lanes(database)
     assert (lane.name, lane.queued, lane.waiting, lane.running) == ("m", 2, 1, 1)
     assert (lane.calls_today, lane.spent_today_usd, lane.budget_usd_per_day) == (1, Decimal("0.25"), Decimal(9))
-
-
-def test_of_a_backlog_no_more_is_counted_than_says_something(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lane_views, "MOST_COUNTED", 3)
-    submit_jobs(database, 5)
-    assert [lane.queued for lane in lane_views.list_lanes(database)] == [3]
 
 
 def test_why_a_lane_was_paused_is_past_when_it_is_open(database: Database) -> None:

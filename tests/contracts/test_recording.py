@@ -20,7 +20,7 @@ from models.moves import (
     waits,
 )
 from models.state import JobState
-from models.store import admin, answers, leases, queries, reports
+from models.store import admin, answers, causes, leases, queries, reports
 from models.store.answers import WantedAnswer
 from models.store.queries import JobFilter, JobView
 from models.store.record import record
@@ -183,7 +183,7 @@ def test_failures_are_grouped_by_cause_whatever_the_source(database: Database) -
     for job in claim(database, submit_jobs(database, 3).job_ids):
         why = failure(FailureCode.MEDIA_CORRUPT, f"{job.source} ends in the middle")
         record(database, [Record(job=job, ending=failed(why))])
-    (group,) = reports.failure_groups(database, JobFilter())
+    (group,) = causes.failure_groups(database, JobFilter())
     assert (group.code, group.message, group.count) == ("media_corrupt", "… ends in the middle", 3)
 
 

@@ -5,7 +5,7 @@ which any may be taken for dead and report long after its jobs went to others. A
 all jobs is compared with `state_model`, and with what has to hold whatever the model says.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -26,7 +26,8 @@ from models.store.record import record
 from models.store.submit import NewBatch, submit
 from tests.contracts import state_model as model
 from tests.contracts.jobs import new_job
-from tests.contracts.state_model import ENDINGS, HOUR, JobFacts, Report, reports
+from tests.contracts.state_model import ENDINGS, HOUR, JobFacts, Report, reports, some
+from tests.contracts.tallied import counted, tallies
 
 Item = TypeVar("Item")
 
@@ -37,11 +38,6 @@ RETRIED = FINAL - {JobState.SUCCEEDED}
 nths, limits, workers = st.integers(0, 9), st.integers(1, 4), st.integers(0, 2)
 deadlines = st.sampled_from([None, None, HOUR])
 job_fields = {"priority": st.integers(0, 1), "max_attempts": st.integers(1, 3), "deadline_seconds": deadlines}
-
-
-def some(*states: JobState) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Only where a job is in one of these states."""
-    return precondition(lambda store: bool(store.among(states)))
 
 
 class Store(RuleBasedStateMachine):
@@ -261,6 +257,9 @@ class Store(RuleBasedStateMachine):
             if job_id in self.before:
                 model.assert_legal_step(self.before[job_id], job, is_retried=job_id in self.retried)
         self.before, self.retried = facts, set()
+
+    def teardown(self) -> None:
+        assert tallies(self.database) == counted(self.database)
 
     def among(self, states: Iterable[JobState]) -> list[str]:
         return [job_id for job_id, job in self.jobs.items() if job.state in states]

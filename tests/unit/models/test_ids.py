@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from models.ids import Prefix, is_id, new_id
+from models.ids import Prefix, first_id, is_id, new_id
 
 PREFIXES = get_args(Prefix)
 
@@ -63,3 +63,13 @@ def test_an_identifier_is_told_by_its_prefix(prefix: Prefix) -> None:
 )  # fmt: skip
 def test_what_is_no_identifier_is_not_taken_for_one(text: object) -> None:
     assert not is_id(text, "job")
+
+
+@pytest.mark.parametrize("seconds", [-62_135_596_800.0, 0.0, 253_402_300_799.0, 1e300])
+def test_the_first_id_of_any_time_is_one(seconds: float) -> None:
+    assert is_id(first_id("job", seconds), "job")
+
+
+def test_ids_made_from_a_time_on_are_no_less_than_its_first() -> None:
+    begun = time.time()
+    assert first_id("job", begun) <= new_id("job") < first_id("job", begun + 60.0)
