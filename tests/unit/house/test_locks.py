@@ -14,7 +14,8 @@ GROUPS = PROJECT["dependency-groups"]
 WANTED = {
     "requirements.lock": PROJECT["project"]["dependencies"] + GROUPS["build"],
     "requirements-dev.lock": PROJECT["project"]["dependencies"] + GROUPS["build"] + GROUPS["dev"],
-    "requirements-bench.lock": PROJECT["project"]["dependencies"] + [line for group in GROUPS.values() for line in group],
+    "requirements-bench.lock": PROJECT["project"]["dependencies"]
+    + [line for group in GROUPS.values() for line in group],
 }
 PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[^ ;]+( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
