@@ -142,7 +142,7 @@ def _send_by_taskiq(broker: str, jobs: Jobs) -> None:
 
     asyncio.run(write())
     with redis.Redis.from_url(broker) as client, client.pipeline() as pipe:
-        for _, message in client.xrange("aside"):  # type: ignore[misc,union-attr]
+        for _, message in client.xrange("aside"):
             pipe.xadd("captions", message)
         pipe.delete("aside")
         pipe.execute()
