@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def rows_of(figures: dict[str, float]) -> list[Row]:
     """What the table of targets says of a recording."""
-    what = f"recording of {figures['seconds'] / 3_600:.0f} h"
+    what = f"recording of {figures['seconds'] / 3_600:.1f} h"
     megabytes = {name: figures[name] / 1e6 for name in ("peak_bytes", "worker_bytes_above_idle", "disk_bytes")}
     return [
         at_least(f"{what}, times real time a core", figures["times_real_time"], LEAST_TIMES_REAL_TIME, digits=0),
