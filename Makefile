@@ -3,6 +3,7 @@
 
 PYTHON  ?= python3
 BIN     := .venv/bin
+BENCH   := .venv-bench/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # mediascribe, and its Python client, which is a distribution of its own.
 PROJECT := $(PIP) install --no-deps --no-build-isolation --editable . --editable ./client
@@ -46,8 +47,8 @@ format: .venv/ready-dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --exit-zero --quiet
 	@$(BIN)/ruff format
 
-bench: .venv/ready-dev ## Measure throughput, memory, start-up, the API and long backlogs (JOBS=, ROUNDS=, HOURS=, API_JOBS=, BACKLOG= change the size)
-	@$(BIN)/python -m benchmarks
+bench: .venv-bench/ready ## Measure speed and memory on this machine beside other queues (SIZE=short for ten minutes)
+	@$(BENCH)/python -m benchmarks
 
 soak: .venv/ready-dev ## Work for an hour in bad weather and count what was lost (MINUTES=, BACKLOG=, WORKERS=, SEED= change it)
 	@$(BIN)/python -m tests.faults.soak
@@ -55,16 +56,17 @@ soak: .venv/ready-dev ## Work for an hour in bad weather and count what was lost
 lock: .venv-lock/bin/uv ## Write the lock files from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	@$(LOCK) --group build --group dev --output-file requirements-dev.lock
 	@$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements.lock
+	@$(LOCK) --group build --group dev --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 
 clean: ## Remove all that was made here, the data of the embedded mode excepted
-	rm -rf .venv .venv-lock build dist demo-output *.egg-info client/build client/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-lock build dist demo-output *.egg-info client/build client/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: as long as neither lock nor a pyproject.toml is newer, there is nothing to do.
 
-.venv/bin/python:
+%/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("mediascribe needs Python 3.11 or newer, $(PYTHON) is %d.%d: name another one with make PYTHON=..." % v[:2])'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $*
 
 .venv/ready: requirements.lock $(SOURCES) | .venv/bin/python
 	@echo "Installing mediascribe into .venv ..."
@@ -78,6 +80,13 @@ clean: ## Remove all that was made here, the data of the embedded mode excepted
 	@$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
 	@$(PROJECT)
 	@touch .venv/ready $@
+
+# The benchmarks have an environment of their own: tests run without the packages that mediascribe is compared with.
+.venv-bench/ready: requirements-bench.lock pyproject.toml | .venv-bench/bin/python
+	@echo "Installing mediascribe and its peers into .venv-bench ..."
+	@$(BENCH)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes --requirement requirements-bench.lock
+	@$(BENCH)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
 
 .venv-lock/bin/uv:
 	@$(PYTHON) -m venv .venv-lock

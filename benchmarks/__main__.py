@@ -1,21 +1,23 @@
-"""`python -m benchmarks`: everything that `make bench` measures, in a few minutes on two cores.
+"""`python -m benchmarks`: everything that `make bench` measures, and the table of the targets at its end.
 
-JOBS, ROUNDS, HOURS, WORKERS, MINUTES and BACKLOG in the environment make it shorter or longer; API_SUBMITS, API_ITEMS, API_JOBS and
-API_SINGLES that of the API alone.
+SIZE=short is a run of a few minutes, to see that all works; JOBS, ROUNDS, HOURS, WORKERS, MINUTES, WAVES, IDLE_SECONDS and BACKLOG
+in the environment set single sizes, API_SUBMITS, API_ITEMS, API_JOBS and API_SINGLES those of the API.
 """
 
 import sys
 
-from benchmarks import api, limiter, quota, recording, scale, startup, throughput
+from benchmarks import api, idle, in_flight, limiter, processes, quota, recording, report, scale, startup, throughput
 
 
 def main() -> int:
     """One after the other, so that none disturbs another."""
     parts = (
-        startup.main, limiter.main, lambda: api.main([]), lambda: recording.main([]), lambda: throughput.main([]),
-        lambda: quota.main([]), lambda: scale.main([]),
+        startup.main, limiter.main, idle.main, lambda: throughput.main([]), processes.main, in_flight.main,
+        lambda: recording.main([]), lambda: api.main([]), lambda: quota.main([]), lambda: scale.main([]),
     )  # fmt: skip
-    return max(part() for part in parts)
+    code = max(part() for part in parts)
+    print()
+    return max(code, report.main())
 
 
 if __name__ == "__main__":

@@ -28,31 +28,46 @@ class Crew:
     gemini: Simulator
     redis_url: str
     pictures: list[Path]
+    worker_pids: list[int]
+    server_pids: list[int]
+    """Simulator, PostgreSQL and Redis."""
+    postgres_log: Path
 
 
 @contextmanager
 def crew(
-    workers: int, *, settings: Mapping[str, str], pictures: int, gemini: Mapping[str, Any] | None = None
+    workers: int,
+    *,
+    settings: Mapping[str, str],
+    pictures: int,
+    gemini: Mapping[str, Any] | None = None,
+    postgres: Mapping[str, str] | None = None,
 ) -> Iterator[Crew]:
-    """That many `mediascribe worker` processes on PostgreSQL and Redis; `gemini` is how the simulator is started."""
+    """That many `mediascribe worker` processes on PostgreSQL and Redis; `gemini` and `postgres` are how these are started."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="mediascribe-bench-")))
-        postgres = stack.enter_context(postgres_server(DURABLE))
-        redis_url = stack.enter_context(redis_server()).empty_database(1)
+        database = stack.enter_context(postgres_server({**DURABLE, **(postgres or {})}))
+        redis = stack.enter_context(redis_server())
+        redis_url = redis.empty_database(1)
         running = stack.enter_context(simulator(**(gemini or {})))
         own = {
-            "MEDIASCRIBE_DATABASE_URL": postgres.create_database(), "MEDIASCRIBE_BROKER_URL": redis_url,
+            "MEDIASCRIBE_DATABASE_URL": database.create_database(), "MEDIASCRIBE_BROKER_URL": redis_url,
             "MEDIASCRIBE_DECODER_PROCESSES": "1", **settings,
         }  # fmt: skip
         side = stack.enter_context(Side(own))
         drawn = draw_pictures(folder, pictures, seed=SEED)
-        for number in range(workers):
-            stack.enter_context(worker_process(folder / f"worker-{number}.log", {**running.environment(), **own}))
-        yield Crew(side=side, gemini=running, redis_url=redis_url, pictures=drawn)
+        environment = {**running.environment(), **own}
+        logs = [folder / f"worker-{number}.log" for number in range(workers)]
+        yield Crew(
+            side=side, gemini=running, redis_url=redis_url, pictures=drawn,
+            worker_pids=[stack.enter_context(worker_process(log, environment)) for log in logs],
+            server_pids=[running.process.pid, database.pid, redis.pid], postgres_log=database.log,
+        )  # fmt: skip
 
 
 @contextmanager
-def worker_process(log: Path, settings: Mapping[str, str]) -> Iterator[None]:
+def worker_process(log: Path, settings: Mapping[str, str]) -> Iterator[int]:
+    """A worker of the server mode, from when it is ready; its process id."""
     command = [sys.executable, "-m", "benchmarks.contestants.server"]
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -61,6 +76,6 @@ def worker_process(log: Path, settings: Mapping[str, str]) -> Iterator[None]:
         )  # fmt: skip
         try:
             wait_for_ready(process, log)
-            yield
+            yield process.pid
         finally:
             end(process)

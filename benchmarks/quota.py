@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.crew import Crew, crew
 from benchmarks.report import save, verdict
+from benchmarks.sizes import size
 
 REQUESTS, TOKENS = 900, 600_000
 """A minute, of each model."""
@@ -106,7 +107,7 @@ def _input_tokens(call: Call) -> int:
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quota", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--workers", type=int, default=int(os.environ.get("WORKERS", "8")))
-    parser.add_argument("--minutes", type=float, default=float(os.environ.get("MINUTES", "4")))
+    parser.add_argument("--minutes", type=float, default=size("MINUTES", full=4, short=2))
     return parser.parse_args(arguments)
 
 

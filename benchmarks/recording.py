@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.ground import ROOT
-from benchmarks.report import save, verdict
+from benchmarks.report import Row, at_least, at_most, show_and_save
+from benchmarks.sizes import size
 from benchmarks.tree import resident_bytes
 from tests.services.databases import migrated
 from tests.services.simulator import simulator
@@ -32,8 +33,7 @@ from tests.services.speech import Speech, record_random, word_errors, worst_time
 
 RATE = 22_050
 BIT_RATE = 48_000
-MOST_BYTES = 300_000_000
-MOST_DISK_BYTES = 200_000_000
+MOST_MB, MOST_DISK_MB = 300, 200
 LEAST_TIMES_REAL_TIME = 300
 MOST_SECONDS_OFF = 0.3
 LATENCY = "2"
@@ -57,28 +57,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"a recording of {figures['seconds'] / 3_600:.1f} h ({figures['megabytes']} MB of MP3, {figures['words']} words) "
         f"became {figures['clips']} clips, and a transcript in {figures['transcribed_seconds']:.0f} s"
     )
-    print(_verdicts(figures))
-    save("recording", figures)
+    show_and_save("recording", figures, rows_of(figures))
     return 0
 
 
-def _verdicts(figures: dict[str, float]) -> str:
-    speed, peak = figures["times_real_time"], figures["peak_bytes"]
-    above, disk = figures["worker_bytes_above_idle"], figures["disk_bytes"]
-    errors, off = figures["word_errors"], figures["worst_time_error_seconds"]
-    return "\n".join(
-        (
-            verdict(
-                speed >= LEAST_TIMES_REAL_TIME,
-                f"prepared {speed:.0f} times faster than real time (target {LEAST_TIMES_REAL_TIME})",
-            ),
-            verdict(peak < MOST_BYTES, f"peak memory of preparing {peak / 1e6:.0f} MB (target 300)"),
-            verdict(above < MOST_BYTES, f"whole worker {above / 1e6:.0f} MB above idle (target 300)"),
-            verdict(disk < MOST_DISK_BYTES, f"clips on disk {disk / 1e6:.0f} MB (target 200)"),
-            verdict(errors == 0, f"{errors:.0f} words lost, added or changed (target 0)"),
-            verdict(off <= MOST_SECONDS_OFF, f"times at most {off:.2f} s off (target {MOST_SECONDS_OFF})"),
-        )
-    )
+def rows_of(figures: dict[str, float]) -> list[Row]:
+    """What the table of targets says of a recording."""
+    what = f"recording of {figures['seconds'] / 3_600:.1f} h"
+    megabytes = {name: figures[name] / 1e6 for name in ("peak_bytes", "worker_bytes_above_idle", "disk_bytes")}
+    return [
+        at_least(f"{what}, times real time a core", figures["times_real_time"], LEAST_TIMES_REAL_TIME, digits=0),
+        at_most(f"{what}, memory of preparing", megabytes["peak_bytes"], MOST_MB, " MB", digits=0),
+        at_most(f"{what}, worker above an idle one", megabytes["worker_bytes_above_idle"], MOST_MB, " MB", digits=0),
+        at_most(f"{what}, clips on disk", megabytes["disk_bytes"], MOST_DISK_MB, " MB", digits=0),
+        at_most(f"{what}, words lost, added or changed", figures["word_errors"], 0, digits=0),
+        at_most(f"{what}, largest error of a time", figures["worst_time_error_seconds"], MOST_SECONDS_OFF, " s"),
+    ]
 
 
 def prepared(path: str) -> dict[str, float]:
@@ -202,7 +196,7 @@ def _in_fresh_process(path: Path) -> dict[str, float]:
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recording", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--hours", type=float, default=float(os.environ.get("HOURS", "9")))
+    parser.add_argument("--hours", type=float, default=size("HOURS", full=9, short=0.5))
     parser.add_argument("--prepare", metavar="PATH", help="only prepare this recording, and print JSON")
     return parser.parse_args(arguments)
 

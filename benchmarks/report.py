@@ -1,64 +1,70 @@
-"""The tables of the benchmarks, the targets, and the file with the latest figures."""
+"""The table of the targets, and the file with the latest figures.
+
+python -m benchmarks.report     (the table of what was measured last)
+"""
 
 import json
 import os
 import platform
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
+LOAD_BEFORE = os.getloadavg()[0]
+"""How many programs of others wanted a processor when this one began: 0 on a quiet machine."""
 
-TITLES = {
-    "a": "a bare asyncio script",
-    "b": "b usual Celery, a task a job",
-    "c": "c mediascribe, SQLite",
-    "d": "d mediascribe, Celery + PostgreSQL",
-}
-
-TARGETS = (("a", 0.75), ("b", 1.8))
-"""c and d are to do at least so many times the jobs of this one in a CPU second."""
-
-_COLUMNS = (
-    ("jobs/s", "jobs_per_second", 8), ("CPU ms/job", "cpu_ms_per_job", 11), ("jobs/CPU s", "jobs_per_cpu_second", 11),
-    ("servers ms", "server_cpu_ms_per_job", 11), ("peak MB", "peak_mb", 8), ("start s", "startup_seconds", 8),
-)  # fmt: skip
-
-Medians = Mapping[str, Mapping[str, float]]
+Figures = dict[str, Any]
 
 
-def table(medians: Medians) -> str:
-    """The medians, one contestant a line. `to a` and `to b` are ratios of jobs/CPU s, `rate to a` of jobs/s."""
-    head = (
-        f"{'':36}"
-        + "".join(f"{title:>{width}}" for title, _, width in _COLUMNS)
-        + f"{'to a':>7}{'to b':>7}{'rate to a':>11}"
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One target, and what was measured of it."""
+
+    what: str
+    target: str
+    measured: str
+    met: bool | None
+    """None where there is no target: shown to compare."""
+
+
+def at_least(what: str, measured: float, least: float | None, unit: str = "", *, digits: int = 2) -> Row:
+    """A row whose figure should be that high; None of a target only shows it."""
+    target = "" if least is None else f">= {least:g}{unit}"
+    return Row(
+        what=what,
+        target=target,
+        measured=f"{measured:.{digits}f}{unit}",
+        met=None if least is None else measured >= least,
     )
-    lines = [head]
-    for name, values in medians.items():
-        cells = "".join(f"{values[key]:>{width}.{_digits(key)}f}" for _, key, width in _COLUMNS)
-        ratios = "".join(f"{_shown(ratio(medians, name, other)):>7}" for other in ("a", "b"))
-        rate = _shown(ratio(medians, name, "a", "jobs_per_second"))
-        lines.append(f"{TITLES[name]:36}{cells}{ratios}{rate:>11}")
-    return "\n".join(lines)
 
 
-def ratio(medians: Medians, name: str, other: str, key: str = "jobs_per_cpu_second") -> float | None:
-    """How many times the other's figure; None where the other was not measured."""
-    return medians[name][key] / medians[other][key] if other in medians else None
+def at_most(what: str, measured: float, most: float | None, unit: str = "", *, digits: int = 2) -> Row:
+    """A row whose figure should be that low; None of a target only shows it."""
+    target = "" if most is None else f"<= {most:g}{unit}"
+    return Row(
+        what=what,
+        target=target,
+        measured=f"{measured:.{digits}f}{unit}",
+        met=None if most is None else measured <= most,
+    )
 
 
-def verdicts(medians: Medians) -> str:
-    """Each target, and whether it was met."""
-    lines = []
-    for name in ("c", "d"):
-        for other, least in TARGETS:
-            got = ratio(medians, name, other) if name in medians else None
-            if got is not None:
-                words = f"{name} does {got:.2f} times the jobs of {other} in a CPU second (target {least:g})"
-                lines.append(verdict(got >= least, words))
-    return "\n".join(lines)
+def table(rows: Sequence[Row]) -> str:
+    """The rows, one a line: what, target, measured, met or not met."""
+    width = max((len(row.what) for row in rows), default=0)
+    verdicts = {True: "met", False: "NOT MET", None: ""}
+    lines = [f"{row.what:{width}}  {row.target:>14}  {row.measured:>14}  {verdicts[row.met]}".rstrip() for row in rows]
+    return "\n".join([f"{'what':{width}}  {'target':>14}  {'measured':>14}", *lines])
+
+
+def saved_rows() -> list[Row]:
+    """The rows of all that was measured last."""
+    topics = [topic for topic in _known().values() if isinstance(topic, dict)]
+    return [Row(**row) for topic in topics for row in topic.get("rows", ())]
 
 
 def verdict(met: bool, words: str) -> str:  # noqa: FBT001 - read together with what it is about
@@ -66,18 +72,33 @@ def verdict(met: bool, words: str) -> str:  # noqa: FBT001 - read together with 
     return f"{'met   ' if met else 'MISSED'} {words}"
 
 
-def save(topic: str, figures: Mapping[str, Any]) -> None:
-    """Put the figures of one benchmark into the file, beside those of the others."""
-    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+def save(topic: str, figures: Mapping[str, Any], rows: Sequence[Row] = ()) -> None:
+    """Put the figures of one benchmark into the file, beside those of the others; its rows are those of the table."""
+    known = _known()
     known["machine"] = {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
-    known[topic] = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), **figures}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    shown = {"rows": [asdict(row) for row in rows]} if rows else {}
+    known[topic] = {"measured_at": now, "load_before": round(LOAD_BEFORE, 2), **shown, **figures}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(known, indent=2) + "\n")
 
 
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def show_and_save(topic: str, figures: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Print the rows of one benchmark, and save them with its figures."""
+    print(table(rows), flush=True)
+    save(topic, figures, rows)
 
 
-def _digits(key: str) -> int:
-    return {"cpu_ms_per_job": 2, "server_cpu_ms_per_job": 2, "startup_seconds": 1}.get(key, 0)
+def main() -> int:
+    """Print the table of what was measured last."""
+    print(table(saved_rows()))
+    return 0
+
+
+def _known() -> Figures:
+    known: Figures = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    return known
+
+
+if __name__ == "__main__":
+    sys.exit(main())

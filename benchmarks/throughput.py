@@ -1,138 +1,121 @@
-"""Throughput and CPU of mediascribe against a bare script and the usual Celery shape, on the same ground.
+"""Throughput and CPU of mediascribe beside a bare script and other queues, on the same ground.
 
-    python -m benchmarks.throughput [--jobs 600] [--rounds 3] [--only d]
+    python -m benchmarks.throughput [--jobs 2000] [--rounds 5] [--only server bare ...]
 
-The four do the same work in turns, several rounds; what is shown are medians. Start-up and a warm-up batch come before
-the clock. CPU is user and system time of a contestant's processes, decoders included; the servers' is shown apart.
+All do the same work in turns, several rounds. Ratios are taken within each round, between runs that are minutes apart,
+and what is shown is their median: what else the machine does falls on all alike. Start-up and a warm-up batch come
+before the clock.
 """
 
 import argparse
-import os
 import signal
 import statistics
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
 
-from benchmarks.contest import Contestant, bare, embedded, server, usual
-from benchmarks.ground import Ground, prepared_ground
-from benchmarks.report import save, table, verdicts
-from benchmarks.tree import cpu_seconds, resident_bytes
+from benchmarks.entries import ENTRIES, NAMES
+from benchmarks.ground import prepared_ground
+from benchmarks.measuring import Measured, run_rounds
+from benchmarks.report import Row, at_least, at_most, show_and_save
+from benchmarks.sizes import size
 
 WARM_UP_JOBS = 128
-LIMIT_SECONDS = 180.0
-POLL_SECONDS = 0.05
-THREADS = 16
-"""Of the usual Celery worker: 8 to 64 were tried on two cores and came out within a few percent of each other."""
+TARGETS = {
+    "celery_threads": 2.0,
+    "celery_gevent": 2.0,
+    "procrastinate": 1.2,
+    "taskiq": None,
+    "bare": None,
+    "bare_aiohttp": None,
+}
+"""Of these mediascribe is to do so many times the jobs of a CPU second."""
+LEAST_RATE, MOST_OVERHEAD_MS = 1.0, 1.0
 
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One run of one contestant."""
-
-    startup_seconds: float
-    seconds: float
-    """From the first begin to the last stored result."""
-    cpu_seconds: float
-    server_cpu_seconds: float
-    """Simulator, PostgreSQL and Redis together."""
-    peak_bytes: int
-    jobs: int
+Runs = dict[str, list[Measured]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, save; 0 also where a target was missed, for it depends on the machine."""
     given = _given(arguments)
+    if find_spec("procrastinate") is None:
+        print("the peers are not installed beside this Python: run `make bench`")
+        return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
-    entries = {key: value for key, value in _entries(given.threads).items() if not given.only or key in given.only}
+    entries = {name: ENTRIES[name].run for name in given.only or NAMES}
     with prepared_ground(jobs=given.jobs, warm_up=WARM_UP_JOBS) as ground:
         runs = run_rounds(entries, ground, given.rounds)
-    medians = {name: _median(measured) for name, measured in runs.items()}
-    print(table(medians))
-    print(verdicts(medians))
-    save("throughput", {"jobs": given.jobs, "rounds": given.rounds, "median": medians, "runs": _plain(runs)})
+    print(shown(runs))
+    figures = {
+        "jobs": given.jobs,
+        "rounds": given.rounds,
+        "runs": {n: [asdict(run) for run in r] for n, r in runs.items()},
+    }
+    show_and_save("throughput", figures, rows_of(runs))
     return 0
 
 
-def run_rounds(
-    entries: Mapping[str, Callable[[Ground], AbstractContextManager[Contestant]]], ground: Ground, rounds: int
-) -> dict[str, list[Measured]]:
-    """Every contestant once a round; each round begins with another one."""
-    runs: dict[str, list[Measured]] = {name: [] for name in entries}
-    names = list(entries)
-    for number in range(rounds):
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            with entries[name](ground) as contestant:
-                runs[name].append(measure(contestant, ground))
-            last = runs[name][-1]
-            print(f"round {number + 1} {name}: {last.jobs / last.seconds:.0f} jobs/s", file=sys.stderr, flush=True)
-    return runs
+def rows_of(runs: Runs) -> list[Row]:
+    """What the table of targets says of these runs; rows of contestants that did not run are left out."""
+    rows = [
+        at_least(f"jobs/s, to {ENTRIES[other].title}", ratio, LEAST_RATE)
+        for other in ("bare", "bare_aiohttp")
+        if (ratio := median_ratio(runs, other, lambda run: run.jobs_per_second)) is not None
+    ]
+    rows += [
+        at_least(f"jobs a CPU second, to {ENTRIES[other].title}", ratio, least)
+        for other, least in TARGETS.items()
+        if (ratio := median_ratio(runs, other, lambda run: run.jobs_per_machine_cpu_second)) is not None
+    ]
+    for other, words in (("door", "its own preparation and call"), ("sdk", "google-genai and Pillow in place")):
+        if "server" in runs and other in runs:
+            above = [
+                ours.cpu_ms_per_job - theirs.cpu_ms_per_job
+                for ours, theirs in zip(runs["server"], runs[other], strict=True)
+            ]
+            rows.append(at_most(f"CPU a job above {words}", statistics.median(above), MOST_OVERHEAD_MS, " ms"))
+    return rows
 
 
-def measure(contestant: Contestant, ground: Ground) -> Measured:
-    """Warm it up, give it the batch that counts, verify all that it stored. Raises RuntimeError."""
-    _work_off(contestant, "warm-up", ground.warm_up)
-    own, servers = cpu_seconds([contestant.pid]), cpu_seconds(ground.server_pids)
-    peak = _work_off(contestant, "measured", ground.pictures)
-    own, servers = cpu_seconds([contestant.pid]) - own, cpu_seconds(ground.server_pids) - servers
-    stored = contestant.stored("measured")
-    good = [output for _, _, output in stored if output and output.get("caption")]
-    if len(good) != len(ground.pictures):
-        raise RuntimeError(f"{len(good)} of {len(ground.pictures)} jobs have a stored caption: nothing was measured")
-    return Measured(
-        startup_seconds=contestant.startup_seconds,
-        seconds=max(end for _, end, _ in stored) - min(begin for begin, _, _ in stored),
-        cpu_seconds=own,
-        server_cpu_seconds=servers,
-        peak_bytes=peak,
-        jobs=len(good),
+def median_ratio(runs: Runs, other: str, figure: Callable[[Measured], float]) -> float | None:
+    """How many times the other's figure mediascribe's server mode reaches, the median of the rounds; None where one did not run."""
+    if "server" not in runs or other not in runs:
+        return None
+    return statistics.median(
+        figure(ours) / figure(theirs) for ours, theirs in zip(runs["server"], runs[other], strict=True)
     )
 
 
-def _work_off(contestant: Contestant, batch: str, pictures: Sequence[Any]) -> int:
-    """Wait until the batch is stored; the most memory that was seen meanwhile, bytes."""
-    contestant.submit(batch, pictures)
-    deadline = time.monotonic() + LIMIT_SECONDS
-    peak = 0
-    while contestant.count(batch) < len(pictures):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{contestant.count(batch)} of {len(pictures)} jobs in {LIMIT_SECONDS:g} s: given up")
-        peak = max(peak, resident_bytes([contestant.pid]))
-        time.sleep(POLL_SECONDS)
-    return max(peak, resident_bytes([contestant.pid]))
+_COLUMNS: Sequence[tuple[str, int, Callable[[Measured], float]]] = (
+    ("jobs/s", 0, lambda run: run.jobs_per_second),
+    ("CPU ms/job", 2, lambda run: run.cpu_ms_per_job),
+    ("servers ms", 2, lambda run: 1_000 * run.server_cpu_seconds / run.jobs),
+    ("jobs/CPU s", 0, lambda run: run.jobs_per_machine_cpu_second),
+    ("peak MB", 0, lambda run: run.peak_bytes / 1e6),
+    ("start s", 1, lambda run: run.startup_seconds),
+    ("others", 2, lambda run: run.cores_of_others),
+)
 
 
-def _entries(threads: int) -> dict[str, Callable[[Ground], AbstractContextManager[Contestant]]]:
-    return {"a": bare, "b": usual(threads), "c": embedded, "d": server}
+def shown(runs: Runs) -> str:
+    """The medians, one contestant a line.
 
-
-def _median(runs: Sequence[Measured]) -> dict[str, float]:
-    values = {
-        "jobs_per_second": [run.jobs / run.seconds for run in runs],
-        "cpu_ms_per_job": [1_000 * run.cpu_seconds / run.jobs for run in runs],
-        "jobs_per_cpu_second": [run.jobs / run.cpu_seconds for run in runs],
-        "server_cpu_ms_per_job": [1_000 * run.server_cpu_seconds / run.jobs for run in runs],
-        "peak_mb": [run.peak_bytes / 1e6 for run in runs],
-        "startup_seconds": [run.startup_seconds for run in runs],
-    }
-    return {name: round(statistics.median(numbers), 3) for name, numbers in values.items()}
-
-
-def _plain(runs: Mapping[str, Sequence[Measured]]) -> dict[str, Any]:
-    return {name: [asdict(run) for run in measured] for name, measured in runs.items()}
+    CPU seconds are those of the machine, servers and simulator included; `others` is how many processors something
+    else had meanwhile.
+    """
+    lines = [f"{'':44}" + "".join(f"{title:>11}" for title, _, _ in _COLUMNS)]
+    for name, measured in runs.items():
+        cells = (f"{statistics.median(map(figure, measured)):>11.{digits}f}" for _, digits, figure in _COLUMNS)
+        lines.append(f"{ENTRIES[name].title:44}" + "".join(cells))
+    return "\n".join(lines)
 
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--jobs", type=int, default=int(os.environ.get("JOBS", "600")))
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", "3")))
-    parser.add_argument(
-        "--threads", type=int, default=THREADS, help="of the usual Celery worker (default: %(default)s)"
-    )
-    parser.add_argument("--only", nargs="*", choices="abcd", help="run these alone")
+    parser.add_argument("--jobs", type=int, default=int(size("JOBS", full=2_000, short=300)))
+    parser.add_argument("--rounds", type=int, default=int(size("ROUNDS", full=5, short=1)))
+    parser.add_argument("--only", nargs="*", choices=NAMES, help="run these alone")
     return parser.parse_args(arguments)
 
 

@@ -18,6 +18,11 @@ def resident_bytes(pids: Iterable[int]) -> int:
     return sum(_resident_bytes(process) for process in _trees(pids))
 
 
+def used_bytes(pids: Iterable[int]) -> int:
+    """Memory that these processes and their descendants take together: pages that several share count once."""
+    return sum(_proportional_bytes(process) for process in _trees(pids))
+
+
 def _trees(pids: Iterable[int]) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for pid in pids:
@@ -37,5 +42,12 @@ def _cpu_seconds(process: psutil.Process) -> float:
 def _resident_bytes(process: psutil.Process) -> int:
     try:
         return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _proportional_bytes(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
     except psutil.NoSuchProcess:
         return 0

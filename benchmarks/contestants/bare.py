@@ -8,38 +8,31 @@ came while it stored the last ones. No retry, no lease, no record of what it was
 
 import asyncio
 import json
-import os
 import sys
 import time
 from typing import Any
 
 import psycopg
-from google import genai
 
-from benchmarks.contestants.by_hand import Asking, contents, prepared, read_answer, read_question
+from benchmarks.contestants.by_hand import Asking, caption, read_question
+from benchmarks.contestants.sdk import connected
+from benchmarks.contestants.tables import INSERT_RESULT, RESULTS
 
 IN_FLIGHT = 64
 MOST_IN_GROUP = 50
 
 Row = tuple[str, str, float, str]
-"""Batch, path, begin (seconds since 1970), answer as JSON."""
-
-TABLE = """CREATE TABLE IF NOT EXISTS result (
-    path text PRIMARY KEY, batch text NOT NULL, began double precision NOT NULL, output jsonb NOT NULL,
-    ended double precision NOT NULL DEFAULT extract(epoch FROM clock_timestamp())
-)"""
-INSERT = "INSERT INTO result (batch, path, began, output) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+"""Path, batch, begin (seconds since 1970), answer as JSON."""
 
 
 async def main(question: str, database: str) -> None:
     """Work off each list of jobs that comes, until no more comes."""
     asking = read_question(question)
-    options = genai.types.HttpOptions(base_url=os.environ["GOOGLE_GEMINI_BASE_URL"], api_version="v1")
     async with (
-        genai.Client(api_key=os.environ["GEMINI_API_KEY"], http_options=options).aio as client,
+        connected().aio as client,
         await psycopg.AsyncConnection.connect(database) as connection,
     ):
-        await connection.execute(TABLE)
+        await connection.execute(RESULTS)
         await connection.commit()
         print("ready", flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
@@ -53,19 +46,16 @@ async def work_off(
     free = asyncio.Semaphore(IN_FLIGHT)
     rows: asyncio.Queue[Row | None] = asyncio.Queue()
 
-    async def caption(path: str) -> None:
+    async def work(path: str) -> None:
         async with free:
             began = time.time()
-            picture = await asyncio.to_thread(prepared, path)
-            response = await client.models.generate_content(
-                model=asking.model, contents=contents(picture, asking.prompt), config=asking.config
-            )
-            rows.put_nowait((jobs["batch"], path, began, json.dumps(read_answer(response))))
+            answer = await caption(client, asking, path)
+            rows.put_nowait((path, jobs["batch"], began, json.dumps(answer)))
 
     writing = asyncio.create_task(store_all(rows, connection))
     async with asyncio.TaskGroup() as group:
         for path in jobs["paths"]:
-            group.create_task(caption(path))
+            group.create_task(work(path))
     rows.put_nowait(None)
     await writing
 
@@ -81,7 +71,7 @@ async def store_all(rows: "asyncio.Queue[Row | None]", connection: "psycopg.Asyn
                 break
             group.append(row)
         async with connection.cursor() as cursor:
-            await cursor.executemany(INSERT, group)
+            await cursor.executemany(INSERT_RESULT, group)
         await connection.commit()
         if row is not None:
             row = await rows.get()

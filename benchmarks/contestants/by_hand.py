@@ -1,8 +1,9 @@
-"""What the two programs written by hand share: the picture, the question, the reading of the answer, their tables.
+"""What all programs without mediascribe share: the picture, the question, the reading of the answer.
 
-Nothing of mediascribe is imported. The question comes from a file, so that all four ask the same.
+Nothing of mediascribe is imported. The question comes from a file, so that all ask the same.
 """
 
+import asyncio
 import io
 import json
 import re
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.genai import types
 from PIL import Image
+
+from benchmarks.contestants.sdk import types
 
 MAX_SIDE = 1_536
 
@@ -55,6 +57,15 @@ def read_answer(response: types.GenerateContentResponse) -> dict[str, Any]:
     used = response.usage_metadata
     tokens = (used.prompt_token_count, used.candidates_token_count) if used else (None, None)
     return {**answer, "model_version": response.model_version, "tokens": tokens}
+
+
+async def caption(client: Any, asking: Asking, path: str) -> dict[str, Any]:
+    """What Gemini says of the picture; decoding is left to a thread."""
+    picture = await asyncio.to_thread(prepared, path)
+    response = await client.models.generate_content(
+        model=asking.model, contents=contents(picture, asking.prompt), config=asking.config
+    )
+    return read_answer(response)
 
 
 def prepared(path: str) -> bytes:

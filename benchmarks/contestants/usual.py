@@ -1,4 +1,4 @@
-"""The usual Celery shape: one task a job on a thread pool, late acknowledgement, two SQL writes a task by SQLAlchemy.
+"""The usual Celery shape: one task a job on threads or gevent, late acknowledgement, two SQL writes a task by SQLAlchemy.
 
 celery --app benchmarks.contestants.usual worker --pool threads --concurrency 16
 (BENCH_QUESTION: file with the question, BENCH_DATABASE and BENCH_BROKER: addresses)
@@ -9,11 +9,11 @@ import sys
 import time
 
 from celery import Celery, signals
-from google import genai
 from sqlalchemy import JSON, create_engine, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from benchmarks.contestants.by_hand import contents, prepared, read_answer, read_question
+from benchmarks.contestants.sdk import connected
 
 THREADS = int(os.environ.get("BENCH_THREADS", "16"))
 QUEUE = "usual"
@@ -56,21 +56,20 @@ class Result(Base):
     output: Mapped[dict[str, object]] = mapped_column(JSON)
 
 
-@signals.worker_init.connect  # type: ignore[untyped-decorator]
+@signals.worker_init.connect
 def build(**_: object) -> None:
     """The client and the question, once a process."""
-    options = genai.types.HttpOptions(base_url=os.environ["GOOGLE_GEMINI_BASE_URL"], api_version="v1")
-    app.client = genai.Client(api_key=os.environ["GEMINI_API_KEY"], http_options=options)
+    app.client = connected()
     app.asking = read_question(os.environ["BENCH_QUESTION"])
 
 
-@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+@signals.worker_ready.connect
 def say_ready(**_: object) -> None:
     """Tell who measures."""
     print("ready", file=sys.__stdout__, flush=True)  # Celery makes log records of what goes to sys.stdout
 
 
-@app.task(name=NAME)  # type: ignore[untyped-decorator]
+@app.task(name=NAME)
 def caption(job_id: int, path: str) -> None:
     """One job from beginning to end."""
     with Session(engine) as session:

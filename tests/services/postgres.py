@@ -41,6 +41,7 @@ class PostgresServer:
         self._process = process
         self._numbers = itertools.count(1)
         self.port = port
+        self.log = process.log
         self.kill = process.kill
         self.start = process.start
         self.stop = process.stop

@@ -71,7 +71,7 @@ class ServerProcess:
         user: int | None = None,
     ) -> None:
         self._command = list(command)
-        self._log = log
+        self.log = log
         self._is_ready = is_ready
         self._stop_signal = stop_signal
         self._user = user
@@ -94,13 +94,13 @@ class ServerProcess:
         """Start it and wait until it answers; nothing happens when it runs already."""
         if self.is_running:
             return
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=self._log.parent,
+                cwd=self.log.parent,
                 user=self._user,
                 group=self._user,
                 extra_groups=None if self._user is None else [],
@@ -160,5 +160,5 @@ class ServerProcess:
             time.sleep(0.01)
 
     def _report(self, what: str) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         return "\n".join([f"{self._command[0]} {what}; the end of its log:", *lines])

@@ -16,6 +16,9 @@ CLIENT = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["projec
 WANTED = {
     "requirements.lock": PROJECT["project"]["dependencies"] + CLIENT + GROUPS["build"],
     "requirements-dev.lock": PROJECT["project"]["dependencies"] + CLIENT + GROUPS["build"] + GROUPS["dev"],
+    "requirements-bench.lock": PROJECT["project"]["dependencies"]
+    + CLIENT
+    + [line for group in GROUPS.values() for line in group],
 }
 PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[^ ;]+( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
@@ -47,8 +50,7 @@ def test_a_lock_satisfies_what_pyproject_asks_for(lock: str) -> None:
         assert all(map(requirement.specifier.contains, versions)), f"{line} is not met in {lock}: run `make lock`"
 
 
-def test_tests_run_with_the_versions_that_users_get() -> None:
-    development = pins("requirements-dev.lock")
-    assert {
-        name: versions for name, versions in pins("requirements.lock").items() if development[name] != versions
-    } == {}
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-bench.lock"])
+def test_tests_and_benchmarks_run_with_the_versions_that_users_get(lock: str) -> None:
+    ours = pins(lock)
+    assert {name: versions for name, versions in pins("requirements.lock").items() if ours[name] != versions} == {}
