@@ -34,6 +34,8 @@ class JobForm:
 
     async def take(self, piece: Piece) -> None:
         """The next piece. Raises ProblemError naming the field, and what uploads raise."""
+        if self.upload is not None:
+            await self.upload.renew()  # also while the fields behind the file come
         match piece:
             case PartBegins():
                 await self._begin(piece)

@@ -61,7 +61,7 @@ async def room_of(request: Request) -> Room:
 
 
 class Upload:
-    """One file. `begin`, `take` and `finish` raise ProblemError, StorageError, DatabaseUnavailableError, UploadLostError."""
+    """One file. What it does as it comes may raise ProblemError, StorageError, DatabaseUnavailableError, UploadLostError."""
 
     def __init__(self, parts: Parts, owner: str, filename: str | None) -> None:
         self._parts = parts
@@ -79,6 +79,12 @@ class Upload:
     async def begin(self) -> None:
         """Make it known, and open it."""
         await run_in_threadpool(self._begin)
+
+    async def renew(self) -> None:
+        """Something came, if only a little: whoever takes it in is still at work."""
+        if self.id is not None and time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_SECONDS
+            await run_in_threadpool(renew_upload, self._parts.database, self.id, lease_seconds=LEASE_SECONDS)
 
     async def take(self, data: bytes) -> None:
         """The next bytes."""
@@ -106,10 +112,6 @@ class Upload:
 
     def _write(self) -> None:
         assert self._incoming is not None
-        assert self.id is not None
-        if time.monotonic() >= self._renew_at:
-            self._renew_at = time.monotonic() + RENEW_SECONDS
-            renew_upload(self._parts.database, self.id, lease_seconds=LEASE_SECONDS)
         block = bytes(self._waiting)
         self._waiting.clear()
         self._look_at(block)

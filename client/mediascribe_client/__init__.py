@@ -35,39 +35,41 @@ from mediascribe_client.version import __version__
 if TYPE_CHECKING:
     from mediascribe_client.asynchronous import AsyncMediascribe
     from mediascribe_client.bodies import LocalFile
-    from mediascribe_client.given import JobFields, JobFilters, NewJob
+    from mediascribe_client.given import BulkFilter, JobFields, JobFilters, NewJob
+    from mediascribe_client.outputs import CaptionOutput, Missing, Segment, TranscriptOutput, Word
     from mediascribe_client.shapes import (
         Batch,
         BatchEvent,
         BatchReport,
-        CaptionOutput,
+        BulkAction,
+        BulkPreview,
         ItemOutcome,
         Job,
         JobError,
-        Missing,
         Output,
         Progress,
         RefusedItem,
-        Segment,
         SubmittedBatch,
-        TranscriptOutput,
         Usage,
-        Word,
+        WebhookDelivery,
+        WebhookEndpoint,
+        WebhookEndpointWithSecret,
     )
     from mediascribe_client.sync import Mediascribe
     from mediascribe_client.webhooks import WebhookEvent, verify_webhook
 
 __all__ = [
-    "ApiError", "AsyncMediascribe", "AuthenticationError", "Batch", "BatchEvent", "BatchReport", "CaptionOutput",
+    "ApiError", "AsyncMediascribe", "AuthenticationError", "Batch", "BatchEvent", "BatchReport", "BulkAction", "BulkFilter", "BulkPreview",
+    "CaptionOutput",
     "ConflictError", "ConnectionFailedError", "FieldError", "InvalidRequestError", "ItemOutcome", "Job", "JobError",
     "JobFailedError", "JobFields", "JobFilters", "LocalFile", "Mediascribe", "MediascribeError", "Missing", "NewJob",
     "NotFoundError", "Output", "PermissionDeniedError", "Progress", "RateLimitedError", "RefusedItem",
     "RequestTimeoutError", "Segment", "ServerError", "SubmittedBatch", "TranscriptOutput", "UnexpectedAnswerError", "Usage", "WaitTimeoutError",
-    "WebhookEvent", "WebhookVerificationError", "Word", "__version__", "verify_webhook",
+    "WebhookDelivery", "WebhookEndpoint", "WebhookEndpointWithSecret", "WebhookEvent", "WebhookVerificationError", "Word", "__version__", "verify_webhook",
 ]  # fmt: skip
 
 _HOMES = {
-    "AsyncMediascribe": "asynchronous", "JobFields": "given", "JobFilters": "given", "LocalFile": "bodies",
+    "AsyncMediascribe": "asynchronous", "CaptionOutput": "outputs", "Missing": "outputs", "Segment": "outputs", "TranscriptOutput": "outputs", "Word": "outputs", "BulkFilter": "given", "JobFields": "given", "JobFilters": "given", "LocalFile": "bodies",
     "Mediascribe": "sync", "NewJob": "given", "WebhookEvent": "webhooks", "verify_webhook": "webhooks",
 }  # fmt: skip
 """Where a name comes from that is not in `shapes`."""

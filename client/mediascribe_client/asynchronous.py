@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from mediascribe_client import calls
+from mediascribe_client.async_operations import AsyncBulkActions, AsyncWebhooks
 from mediascribe_client.bodies import Items, LocalFile, for_asyncio
 from mediascribe_client.calls import Call, Page
 from mediascribe_client.connection import Connection, connection_of
@@ -19,16 +20,15 @@ from mediascribe_client.steps import Sleep, Steps, ask, asked, failed, wait_for_
 if TYPE_CHECKING:
     import httpx2
 
+    from mediascribe_client.outputs import CaptionOutput, TranscriptOutput
     from mediascribe_client.shapes import (
         Batch,
         BatchEvent,
         BatchReport,
-        CaptionOutput,
         Job,
         Output,
         OutputT,
         SubmittedBatch,
-        TranscriptOutput,
     )
 
 T = TypeVar("T")
@@ -238,6 +238,8 @@ class AsyncMediascribe:
         self._sender = AsyncSender(connection, http_client)
         self.jobs = AsyncJobs(self._sender)
         self.batches = AsyncBatches(self._sender)
+        self.bulk_actions = AsyncBulkActions(self._sender)
+        self.webhooks = AsyncWebhooks(self._sender)
 
     async def caption(
         self, source: str | LocalFile, *, idempotency_key: str | None = None, **fields: Unpack[JobFields]

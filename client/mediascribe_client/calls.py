@@ -1,6 +1,6 @@
 """Requests as values: what to ask, and how to read the answer. Nothing here sends, so both clients share it.
 
-A new route of the API is one function here and one line in each client.
+A new route of the API is one function here (or in `operations`: bulk actions, webhooks) and one line in each client.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Page(Generic[T]):
 
 def submit_job(kind: Kind, source: str | LocalFile, fields: JobFields, *, key: str | None) -> Call[Job[Any]]:
     """Submit one job."""
-    key = key or _new_key()
+    key = key or new_key()
     body: Body
     if isinstance(source, LocalFile):
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
@@ -75,14 +75,14 @@ def submit_job(kind: Kind, source: str | LocalFile, fields: JobFields, *, key: s
         body = FormBody(fields={"kind": kind, **texts}, file=source, boundary=boundary)
     else:
         body = JsonBody({"kind": kind, "source": source, **fields})
-    return Call(method="POST", path="/v1/jobs", body=body, headers={KEY: key}, read=_shape("Job"))
+    return Call(method="POST", path="/v1/jobs", body=body, headers={KEY: key}, read=shape_of("Job"))
 
 
 def get_job(job_id: str, *, wait_seconds: float = 0.0) -> Call[Job[Any]]:
     """One job; with `wait_seconds`, 60 at most, as soon as it is done."""
     query = {"wait": f"{wait_seconds:.3f}"} if wait_seconds else {}
     patience = wait_seconds + 10.0 if wait_seconds else 0.0
-    return Call(method="GET", path=_job_path(job_id), query=query, least_read_seconds=patience, read=_shape("Job"))
+    return Call(method="GET", path=_job_path(job_id), query=query, least_read_seconds=patience, read=shape_of("Job"))
 
 
 def list_jobs(filters: JobFilters, *, cursor: str | None = None) -> Call[Page[Job[Any]]]:
@@ -91,7 +91,7 @@ def list_jobs(filters: JobFilters, *, cursor: str | None = None) -> Call[Page[Jo
     if since := filters.get("since"):
         query["since"] = since.isoformat()
     return Call(
-        method="GET", path="/v1/jobs", query=query | _place(cursor), read=_page("jobs", "Job", filters, list_jobs)
+        method="GET", path="/v1/jobs", query=query | place_of(cursor), read=page_of("jobs", "Job", filters, list_jobs)
     )
 
 
@@ -109,12 +109,12 @@ def get_text(job_id: str, form: TextFormat) -> Call[str]:
 
 def cancel_job(job_id: str) -> Call[Job[Any]]:
     """Stop a job that is not done."""
-    return Call(method="POST", path=_job_path(job_id, "/cancel"), repeat=Repeat.IF_NOT_DONE, read=_shape("Job"))
+    return Call(method="POST", path=_job_path(job_id, "/cancel"), repeat=Repeat.IF_NOT_DONE, read=shape_of("Job"))
 
 
 def retry_job(job_id: str, *, key: str | None) -> Call[Job[Any]]:
     """Queue a failed, partial or cancelled job again."""
-    return Call(method="POST", path=_job_path(job_id, "/retry"), headers={KEY: key or _new_key()}, read=_shape("Job"))
+    return Call(method="POST", path=_job_path(job_id, "/retry"), headers={KEY: key or new_key()}, read=shape_of("Job"))
 
 
 def submit_batch(
@@ -127,7 +127,7 @@ def submit_batch(
     those get none by themselves.
     """
     body = LinesBody(items)
-    key = key or (_new_key() if body.can_begin_anew else None)
+    key = key or (new_key() if body.can_begin_anew else None)
     query = {"name": name, "budget_usd": None if budget_usd is None else str(budget_usd)}
     return Call(
         method="POST",
@@ -137,24 +137,24 @@ def submit_batch(
         body=body,
         repeat=Repeat.ALWAYS if body.can_begin_anew else Repeat.IF_UNSENT,
         is_stream=True,
-        read=_nothing,
+        read=nothing,
     )
 
 
 def get_batch(batch_id: str) -> Call[BatchReport]:
     """Where a batch stands."""
-    return Call(method="GET", path=_batch_path(batch_id), read=_shape("BatchReport"))
+    return Call(method="GET", path=_batch_path(batch_id), read=shape_of("BatchReport"))
 
 
 def list_batches(filters: Mapping[str, Any], *, cursor: str | None = None) -> Call[Page[Batch]]:
     """A page of batches, newest first."""
-    read = _page("batches", "Batch", filters, list_batches)
-    return Call(method="GET", path="/v1/batches", query=_place(cursor), read=read)
+    read = page_of("batches", "Batch", filters, list_batches)
+    return Call(method="GET", path="/v1/batches", query=place_of(cursor), read=read)
 
 
 def get_results(batch_id: str) -> Call[None]:
     """All jobs of a batch, oldest first, a line each."""
-    return Call(method="GET", path=_batch_path(batch_id, "/results"), is_stream=True, read=_nothing)
+    return Call(method="GET", path=_batch_path(batch_id, "/results"), is_stream=True, read=nothing)
 
 
 def cancel_batch(batch_id: str) -> Call[int]:
@@ -170,11 +170,12 @@ def follow_batch(batch_id: str, *, last_event_id: str | None, least_read_seconds
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
     return Call(
         method="GET", path=_batch_path(batch_id, "/events"), headers=headers, is_stream=True,
-        least_read_seconds=least_read_seconds, read=_nothing,
+        least_read_seconds=least_read_seconds, read=nothing,
     )  # fmt: skip
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """An idempotency key that nobody else has."""
     return uuid.uuid4().hex
 
 
@@ -186,11 +187,12 @@ def _batch_path(batch_id: str, rest: str = "") -> str:
     return f"/v1/batches/{quote(batch_id, safe='')}{rest}"
 
 
-def _place(cursor: str | None) -> dict[str, str]:
+def place_of(cursor: str | None) -> dict[str, str]:
+    """Where a page of a list begins."""
     return {"limit": str(PAGE_ITEMS)} | ({"cursor": cursor} if cursor else {})
 
 
-def _shape(name: str) -> Callable[[httpx2.Response], Any]:
+def shape_of(name: str) -> Callable[[httpx2.Response], Any]:
     """The reader of an answer that is one of our shapes. They are imported when the first answer comes, for pydantic is slow to."""
 
     def read(answer: httpx2.Response) -> Any:
@@ -201,11 +203,11 @@ def _shape(name: str) -> Callable[[httpx2.Response], Any]:
     return read
 
 
-def _nothing(answer: httpx2.Response) -> None:
+def nothing(answer: httpx2.Response) -> None:
     """What streams is read line by line."""
 
 
-def _page(
+def page_of(
     name: str, shape: str, filters: Any, ask: Callable[..., Call[Page[T]]]
 ) -> Callable[[httpx2.Response], Page[T]]:
     """The reader of a page: its items are under `name`."""

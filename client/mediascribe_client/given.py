@@ -8,6 +8,9 @@ Kind = Literal["caption", "transcribe"]
 ServiceTier = Literal["standard", "flex", "economy"]
 JobState = Literal["queued", "waiting", "running", "succeeded", "partial", "failed", "cancelled"]
 TextFormat = Literal["txt", "srt", "vtt"]
+BulkVerb = Literal["cancel", "retry"]
+EventType = Literal["batch.finished", "job.finished"]
+DeliveryState = Literal["pending", "delivered", "failed", "cancelled"]
 
 
 class JobFields(TypedDict, total=False):
@@ -47,3 +50,16 @@ class JobFilters(TypedDict, total=False):
     since: datetime
     search: str
     """In source or client_ref."""
+
+
+class BulkFilter(JobFilters, total=False):
+    """Which jobs a bulk action is for; at least one part."""
+
+    until: datetime
+
+
+class DeliveryFilters(TypedDict, total=False):
+    """Which webhook deliveries to list; all that are given must match."""
+
+    endpoint: str
+    state: DeliveryState

@@ -5,76 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from mediascribe_client.errors import JobFailedError
+from mediascribe_client.outputs import CaptionOutput, Shape, TranscriptOutput
 
 FINAL_STATES = frozenset({"succeeded", "partial", "failed", "cancelled"})
-
-
-class Shape(BaseModel):
-    """Anything that the server tells."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-
-class CaptionOutput(Shape):
-    """What a picture shows."""
-
-    caption: str
-    alt_text: str
-    tags: list[str] = []
-    text: str = ""
-    """The words written in the picture."""
-    language: str | None = None
-    width: int | None = None
-    height: int | None = None
-    degraded: bool = False
-    animated: bool = False
-    frames: int = 1
-
-
-class Word(Shape):
-    """A word and its time, in seconds from the beginning of the recording."""
-
-    start: float
-    end: float
-    word: str
-
-
-class Segment(Shape):
-    """A line of a transcript; times in seconds from the beginning of the recording."""
-
-    start: float
-    end: float
-    text: str
-    speaker: str | None = None
-    timing: str | None = None
-    words: list[Word] | None = None
-
-
-class Missing(Shape):
-    """A stretch that failed for good."""
-
-    start: float
-    end: float
-    code: str
-
-
-class TranscriptOutput(Shape):
-    """What was said."""
-
-    text: str
-    segments: list[Segment] = []
-    language: str | None = None
-    duration: float | None = None
-    """In seconds."""
-    no_speech: bool = False
-    missing: list[Missing] = []
-    channels: int | None = None
-    track: int | None = None
-    tracks: int | None = None
-    degraded: bool = False
 
 
 class Progress(Shape):
@@ -93,7 +29,7 @@ class JobError(Shape):
     code: str
     message: str
     retryable: bool
-    detail: dict[str, Any] = {}
+    detail: dict[str, Any] = Field(default_factory=dict)
 
 
 class Usage(Shape):
@@ -124,7 +60,7 @@ class Job(Shape, Generic[OutputT]):
     state: str
     source: str
     client_ref: str | None = None
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict)
     priority: int = 0
     attempts: int = 0
     model: str | None = None
@@ -219,7 +155,7 @@ class SubmittedBatch(Shape):
     refused: int
     job_ids: list[str | None] | None = None
     """Of a list, in the order of its items, None for a refused one. None for other iterables, which may be long."""
-    refusals: list[RefusedItem] = []
+    refusals: list[RefusedItem] = Field(default_factory=list)
     refusals_left_out: int = 0
     """Of many only the first are spelt out; `on_item` hears of each."""
 
@@ -234,3 +170,72 @@ class BatchEvent(Shape):
     total: int
     done: int
     states: dict[str, int]
+
+
+class BulkAction(Shape):
+    """Many jobs to be cancelled or retried: who asked for it, and how far it is."""
+
+    id: str
+    owner: str
+    key_id: str | None = None
+    action: str
+    filter: dict[str, Any]
+    reason: str | None = None
+    state: str
+    """`pending`, `running`, `succeeded` or `aborted`."""
+    total: int
+    changed: int
+    skipped: int
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class BulkPreview(Shape):
+    """What a bulk action would do now."""
+
+    action: str
+    total: int
+    examples: list[Job[Output]]
+
+
+class WebhookEndpoint(Shape):
+    """Where webhooks are sent, and which."""
+
+    id: str
+    owner: str
+    url: str
+    event_types: list[str]
+    state: str
+    """`active` or `disabled`."""
+    disabled_reason: str | None = None
+    failing_since: datetime | None = None
+    former_secret_until: datetime | None = None
+    created_at: datetime
+
+
+class WebhookEndpointWithSecret(WebhookEndpoint):
+    """An endpoint with its new secret, which the server shows this once."""
+
+    secret: str = Field(repr=False)
+
+
+class WebhookDelivery(Shape):
+    """An event on its way to an endpoint."""
+
+    id: str
+    endpoint_id: str
+    owner: str
+    event_id: str
+    event_type: str
+    state: str
+    """`pending`, `delivered`, `failed` or `cancelled`."""
+    attempts: int
+    next_attempt_at: datetime | None = None
+    answer_status: int | None = None
+    answer_text: str | None = None
+    error: str | None = None
+    created_at: datetime
+    attempted_at: datetime | None = None
+    ended_at: datetime | None = None
+    event: dict[str, Any]

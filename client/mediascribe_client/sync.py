@@ -15,20 +15,20 @@ from mediascribe_client.connection import Connection, connection_of
 from mediascribe_client.given import JobFields, JobFilters, Kind, TextFormat
 from mediascribe_client.reading import Following, Lines, OnItem, Tally, job_of
 from mediascribe_client.steps import Sleep, Steps, ask, asked, failed, wait_for_batch, wait_for_job
+from mediascribe_client.sync_operations import BulkActions, Webhooks
 
 if TYPE_CHECKING:
     import httpx2
 
+    from mediascribe_client.outputs import CaptionOutput, TranscriptOutput
     from mediascribe_client.shapes import (
         Batch,
         BatchEvent,
         BatchReport,
-        CaptionOutput,
         Job,
         Output,
         OutputT,
         SubmittedBatch,
-        TranscriptOutput,
     )
 
 T = TypeVar("T")
@@ -235,6 +235,8 @@ class Mediascribe:
         self._sender = Sender(connection, http_client)
         self.jobs = Jobs(self._sender)
         self.batches = Batches(self._sender)
+        self.bulk_actions = BulkActions(self._sender)
+        self.webhooks = Webhooks(self._sender)
 
     def caption(
         self, source: str | LocalFile, *, idempotency_key: str | None = None, **fields: Unpack[JobFields]

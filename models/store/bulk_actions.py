@@ -19,8 +19,9 @@ from models.ids import new_id
 from models.job import Job
 from models.state import JobState
 from models.store.admin import SLICE, cancel_some, retry_some
-from models.store.queries import JobFilter, JobView, list_jobs, matching
+from models.store.queries import JobFilter, JobView, list_jobs, matching, stretch_of
 from models.store.receipts import Request, close_receipt, open_receipt
+from models.store.walk import is_one_of, walk_the_index
 
 EXAMPLES = 5
 
@@ -66,11 +67,12 @@ _VIEW_COLUMNS = tuple(getattr(BulkAction, name) for name in BulkActionView.__slo
 
 
 def preview_bulk_action(database: Database, new: NewBulkAction) -> Preview:
-    """How many jobs it would change now, and some of them. Reads the owner's jobs (ix_job_owner) or the batch's."""
+    """How many jobs it would change now, and some of them. Reads the filter's stretch."""
     conditions = _possible(new.action, new.wanted)
-    with database.read() as connection:
+    with database.read_together() as connection:
+        _walk(connection, new.wanted)
         total = connection.execute(select(func.count()).where(*conditions)).scalar_one()
-        some = select(Job.id).where(*conditions).order_by(Job.id.desc()).limit(EXAMPLES)
+        some = select(Job.id).where(*conditions).order_by(*stretch_of(new.wanted).newest_first()).limit(EXAMPLES)
         ids = tuple(connection.execute(some).scalars())
     examples = list_jobs(database, JobFilter(ids=ids, owner=new.wanted.owner), limit=EXAMPLES) if ids else []
     return Preview(total=total, examples=examples)
@@ -87,7 +89,9 @@ def create_bulk_action(database: Database, new: NewBulkAction, *, request: Reque
     with database.write() as connection:
         if request is not None:
             open_receipt(connection, database.dialect, request)
-        last_id = connection.execute(select(Job.id).where(*possible).order_by(Job.id.desc()).limit(1)).scalar()
+        _walk(connection, new.wanted)
+        newest = select(Job.id).where(*possible).order_by(*stretch_of(new.wanted).newest_first())
+        last_id = connection.execute(newest.limit(1)).scalar()
         values: dict[str, Any] = {
             "id": action_id, "owner": new.wanted.owner, "key_id": new.key_id, "action": new.action, "reason": new.reason,
             "filter": _document(new.wanted), "state": BulkState.PENDING, "total": 0, "changed": 0, "skipped": 0,
@@ -121,6 +125,7 @@ def work_on_some(database: Database) -> bool:
         row = connection.execute(one).one_or_none()
         if row is None:
             return False
+        _walk(connection, _wanted(row))
         ids = connection.execute(_slice_of(row)).scalars().all()
         changed = row.changed + len(_ACTS[BulkVerb(row.action)](connection, Job.id.in_(ids)))
         values: dict[str, Any] = {
@@ -170,22 +175,33 @@ def _is_open() -> ColumnElement[bool]:
     return BulkAction.state.in_(sorted(OPEN))
 
 
-def _possible(verb: BulkVerb, wanted: JobFilter, moment: Any = None) -> list[ColumnElement[bool]]:
+def _walk(connection: Connection, wanted: JobFilter) -> None:
+    """Read the filter's stretch in its own order; ids are looked up."""
+    if wanted.ids is None:
+        walk_the_index(connection)
+
+
+def _possible(
+    verb: BulkVerb, wanted: JobFilter, *, moment: Any = None, after: str | None = None
+) -> list[ColumnElement[bool]]:
     """The jobs of the filter for which it is possible, and was at that moment, as far as can be seen; without one, now."""
     at = db_now() if moment is None else moment
-    conditions = [*matching(wanted), Job.state.in_(sorted(verb.sources)), Job.created_at <= at]
+    stretch = stretch_of(wanted)
+    place = stretch.within() if after is None else stretch.after(after)
+    conditions = [
+        *place, *matching(wanted, within=stretch), is_one_of(verb.sources), Job.created_at <= at
+    ]  # fmt: skip
     if verb is BulkVerb.CANCEL:
         return [*conditions, Job.cancel_requested.is_(False)]
     return [*conditions, Job.finished_at <= at]
 
 
 def _slice_of(row: Any) -> Select[Any]:
-    """The next jobs, locked in one order by all. Walks ix_job_owner, or ix_job_of_batch, from where it has come to."""
-    conditions = _possible(BulkVerb(row.action), _wanted(row), row.frozen_at)
-    conditions.append(Job.id <= row.last_id)
-    if row.reached_id is not None:
-        conditions.append(Job.id > row.reached_id)
-    return select(Job.id).where(*conditions).order_by(Job.id).limit(SLICE).with_for_update()
+    """The next jobs, locked in one order by all: that of their ids. Walks the filter's stretch from where it has come to."""
+    wanted = _wanted(row)
+    conditions = _possible(BulkVerb(row.action), wanted, moment=row.frozen_at, after=row.reached_id)
+    in_order = select(Job.id).where(*conditions, Job.id <= row.last_id).order_by(*stretch_of(wanted).oldest_first())
+    return in_order.limit(SLICE).with_for_update()
 
 
 _NAMES: Mapping[str, str] = {

@@ -50,6 +50,16 @@ def lines_of(*, batch_id: str | None, owner: str | None, kind: str | None) -> li
     return which if kind is None else [*which, Tally.kind == kind]
 
 
+def batch_states(connection: Connection, batch_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many jobs of each batch are in which state, as the transaction sees it. Uses the primary key."""
+    lines = (Tally.scope == Scope.BATCH, Tally.name.in_(batch_ids))
+    query = select(Tally.name, Tally.state, func.sum(Tally.jobs)).where(*lines).group_by(Tally.name, Tally.state)
+    counts: dict[str, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
+    for batch_id, state, jobs in connection.execute(query):
+        counts[batch_id][state] = int(jobs)
+    return counts
+
+
 def fold_tallies(database: Database) -> int:
     """Add the lines of connections that are gone to line 0, in slices; how many. Uses ix_tally_line.
 

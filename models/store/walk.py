@@ -6,7 +6,7 @@ minutes at ten million jobs. So a statement here names a stretch of one index by
 that index's order: no other index has it, and sorting is switched off.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,12 @@ def is_seen(column: InstrumentedAttribute[Any], value: Any) -> ColumnElement[boo
     there: ColumnElement[Any] = func.coalesce(column, column)
     same: ColumnElement[bool] = there == value
     return same
+
+
+def is_one_of(states: Iterable[JobState]) -> ColumnElement[bool]:
+    """Is a job, found in another way, in one of these states? Written as `is_seen` is, for the same reason."""
+    among: ColumnElement[bool] = func.coalesce(Job.state, Job.state).in_(sorted(states))
+    return among
 
 
 def is_still(state: JobState) -> ColumnElement[bool]:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from models.bulk_action import BulkVerb
 from models.database import Database
 from models.moves import Record, succeeded, waits
 from models.state import JobState
 from models.store import (
     admin,
+    bulk_actions,
     causes,
     claims,
     dispatch,
@@ -31,7 +33,10 @@ from models.store import (
 from models.store.queries import JobFilter
 from models.store.record import record
 from models.store.submit import NewBatch
+from models.store.webhooks import endpoints
+from models.store.webhooks.outbox import tell_batches
 from tests.contracts.jobs import TRANSIENT, new_call, new_worker, submit_jobs
+from tests.contracts.webhooks.telling import BOTH, endpoint
 from tests.services.databases import migrated
 from tests.services.multiply import multiply
 from tests.services.plans import Plans, explained
@@ -238,6 +243,39 @@ def check_moving(backlog: Backlog) -> None:
     assert all(moved("record of waits", lambda: record(database, later), {"pk_job", "ix_job_twin"}))
     assert moved("wake", lambda: dispatch.wake(database), {"ix_job_waiting", "pk_job"}) == BUNDLE
     moved("submit", lambda: submit_jobs(database, BUNDLE), by_id)
+    check_telling(backlog)
+    check_bulk_actions(backlog)
+
+
+def check_telling(backlog: Backlog) -> None:
+    """Ends of which somebody wants to hear: of a job, and of batches, ended or not."""
+    database = backlog.database
+    watching = endpoint(database, *BOTH)
+    with explained(database) as plans:
+        admin.cancel(database, dispatch.announce(database, limit=1))
+        with database.write() as connection:
+            tell_batches(connection, database.dialect, dict.fromkeys((backlog.queued, backlog.done), watching.owner))
+    check(plans, "telling", indexes={"pk_job", "ix_job_batch", "ix_job_of_batch", "ix_job_queued"})
+    endpoints.delete_endpoint(database, watching.id)
+
+
+def check_bulk_actions(backlog: Backlog) -> None:
+    """Those of an owner with few jobs, and back again, read their jobs alone."""
+    database = backlog.database
+    for verb in BulkVerb:
+        for wanted in (JobFilter(owner="ada"), JobFilter(owner="ada", batch_id=backlog.small)):
+            new = bulk_actions.NewBulkAction(action=verb, wanted=wanted)
+            with explained(database) as plans:
+                bulk_actions.preview_bulk_action(database, new)
+                bulk_actions.create_bulk_action(database, new)
+                while bulk_actions.work_on_some(database):
+                    pass
+            by = {
+                "pk_job",
+                "ix_job_batch",
+                *({"ix_job_owner", "ix_job_owner_state"} if wanted.batch_id is None else {"ix_job_of_batch"}),
+            }
+            check(plans, f"{verb} of {wanted}", indexes=by, blocks=100 * MOST_BLOCKS_WRITTEN, is_sorted=True)
 
 
 UNORDERED = {"abandoned questions", "ask", "replies", "record", "record of waits"}

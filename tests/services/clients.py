@@ -10,6 +10,7 @@ from mediascribe_client import AsyncMediascribe, Mediascribe
 from mediascribe_client.retries import Retries
 
 COLOURS = ("plain", "asyncio")
+PARTS = ("jobs", "batches", "bulk_actions", "webhooks")
 
 
 @contextmanager
@@ -41,7 +42,7 @@ class Awaited:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._wrapped, name)
-        if name in {"jobs", "batches"}:
+        if name in PARTS:
             return Awaited(value, self._runner)
         return self._done(value) if callable(value) else value
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, exists, func, insert, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Executable, exists, insert, literal, select, true
 
 from models.base import TypedId, db_now
 from models.batch import Batch
@@ -24,6 +24,7 @@ from models.job import Job
 from models.state import FINAL, LIVE
 from models.store.rows import TEXT, RowShape
 from models.store.spending import database_time
+from models.store.tallies import batch_states
 from models.webhook import DeliveryState, EndpointState, EventType, WebhookDelivery, WebhookEndpoint
 
 Row = dict[str, Any]
@@ -115,7 +116,7 @@ def _of_jobs(ended: Sequence[Any], wanted: Wanted) -> list[Row]:
 
 
 def _of_batches(connection: Connection, ids: set[str], wanted: Wanted) -> list[Row]:
-    """Messages about those that have ended. Uses ix_job_batch; its entries of a batch are counted once an ending."""
+    """Messages about those that have ended. Uses ix_job_batch; the counts are those of the tallies, however many jobs there are."""
     if not ids:
         return []
     connection.execute(select(Batch.id).where(Batch.id.in_(ids)).order_by(Batch.id).with_for_update(key_share=True))
@@ -123,10 +124,7 @@ def _of_batches(connection: Connection, ids: set[str], wanted: Wanted) -> list[R
     over = connection.execute(select(Batch.id, Batch.name, Batch.owner).where(Batch.id.in_(ids), has_ended())).all()
     if not over:
         return []
-    counts: dict[str, dict[str, int]] = {}
-    by_state = select(Job.batch_id, Job.state, func.count()).where(Job.batch_id.in_([row.id for row in over]))
-    for batch_id, state, count in connection.execute(by_state.group_by(Job.batch_id, Job.state)):
-        counts.setdefault(batch_id, {})[state] = count
+    counts = batch_states(connection, [row.id for row in over])
     now = database_time(connection)
     return [
         message

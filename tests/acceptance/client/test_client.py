@@ -1,11 +1,19 @@
 """Both clients against a server that works."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from mediascribe_client import CaptionOutput, ConflictError, InvalidRequestError, NotFoundError, TranscriptOutput
+from mediascribe_client import (
+    CaptionOutput,
+    ConflictError,
+    InvalidRequestError,
+    LocalFile,
+    NotFoundError,
+    TranscriptOutput,
+)
 from tests.acceptance.conftest import Shell
 from tests.acceptance.test_api import Serving
 from tests.services.clients import COLOURS, client
@@ -35,6 +43,52 @@ def test_a_job_from_its_submission_to_its_result(shell: Shell, asking: Any) -> N
             impossible(job.id)
     with pytest.raises(NotFoundError):
         asking.jobs.get("../v1/jobs")
+
+
+def test_a_file_of_this_machine_is_sent_along_once(shell: Shell, asking: Any) -> None:
+    """By its path or as an open file; the server keeps a copy, and the same key sends nothing twice."""
+    path, key = shell.folder / "cat.jpg", f"file-{type(asking).__name__}"
+    job = asking.caption(LocalFile(path), client_ref="sent", options={"max_tags": 1}, idempotency_key=key)
+    with path.open("rb") as file:
+        again = asking.caption(LocalFile(file), client_ref="sent", options={"max_tags": 1}, idempotency_key=key)
+    assert again.id == job.id
+    done = asking.wait(job, timeout_seconds=60)
+    assert (done.state, done.client_ref, done.source.rpartition("/")[2]) == ("succeeded", "sent", "cat.jpg")
+    assert not done.source.startswith(str(shell.folder))
+
+
+def test_a_bulk_action_from_its_preview_to_its_end(shell: Shell, asking: Any) -> None:
+    job = asking.wait(asking.caption(str(shell.folder / "none.jpg"), client_ref=str(asking)), timeout_seconds=60)
+    wanted = {"state": "failed", "batch": job.batch_id, "since": job.created_at}
+    preview = asking.bulk_actions.preview("retry", wanted)
+    assert (preview.total, [each.id for each in preview.examples]) == (1, [job.id])
+    made = asking.bulk_actions.create("retry", wanted, reason="the picture is there now")
+    until = time.monotonic() + 30
+    while (now := asking.bulk_actions.get(made.id)).state != "succeeded":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert (now.changed, now.reason, next(iter(asking.bulk_actions.list())).id) == (1, made.reason, made.id)
+    with pytest.raises(ConflictError):
+        asking.bulk_actions.abort(made.id)
+    with pytest.raises(InvalidRequestError):
+        asking.bulk_actions.create("cancel", ["job_" + "0" * 32])
+
+
+def test_a_webhook_endpoint_from_its_making_to_its_end(asking: Any) -> None:
+    made = asking.webhooks.create("https://hooks.invalid/", event_types=["job.finished"])
+    assert made.secret.startswith("whsec_")
+    assert made.secret not in repr(made)
+    assert [each.id for each in asking.webhooks.list()] == [made.id]
+    assert asking.webhooks.rotate_secret(made.id).secret != made.secret
+    changed = asking.webhooks.update(made.id, event_types=["batch.finished"], enabled=False)
+    assert (changed.state, changed.event_types) == ("disabled", ["batch.finished"])
+    assert asking.webhooks.get(made.id) == changed
+    sent = asking.webhooks.test(made.id)
+    assert asking.webhooks.redeliver(sent.id).id == asking.webhooks.delivery(sent.id).id
+    assert [each.id for each in asking.webhooks.deliveries(endpoint=made.id)] == [sent.id]
+    asking.webhooks.delete(made.id)
+    with pytest.raises(NotFoundError):
+        asking.webhooks.get(made.id)
 
 
 def test_a_job_that_failed_is_tried_again(shell: Shell, asking: Any) -> None:

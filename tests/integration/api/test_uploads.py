@@ -1,5 +1,6 @@
 """Jobs whose file comes with them: kept whole or not at all, for their owner alone, as long as they are there."""
 
+import asyncio
 import hashlib
 import resource
 import threading
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from api import uploads
+from api.forms import PartBegins, PartEnds, PartGoesOn
+from api.job_form import JobForm
 from media.outbound.client import OutboundClient
 from media.outbound.rules import read_rules
 from media.places import read_bucket_rules
@@ -179,6 +183,29 @@ def files_up_to(size_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("api", ["sqlite"], indirect=True)
+def test_an_upload_that_comes_drop_by_drop_is_not_taken_for_abandoned(
+    api: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little comes, and behind the file too: its lease is renewed as long as anything does."""
+    monkeypatch.setattr(uploads, "RENEW_SECONDS", 0.0)
+    pieces = (
+        PartGoesOn(PICTURE[:1]), PartGoesOn(PICTURE[1:]), PartEnds(), PartBegins(name="kind", filename=None),
+        PartGoesOn(b"caption"),
+    )  # fmt: skip
+
+    async def come() -> None:
+        form = JobForm(api.parts, "default")
+        await form.take(PartBegins(name="file", filename="cat.png"))
+        for piece in pieces:
+            with api.database.write() as connection:
+                connection.execute(update(Upload).values(expires_at=datetime(2000, 1, 1, tzinfo=UTC)))
+            await form.take(piece)
+            assert remove_left_uploads(api.database, api.parts.storage) == 0
+
+    asyncio.run(come())
 
 
 @pytest.mark.parametrize("api", ["sqlite"], indirect=True)

@@ -3,7 +3,7 @@
 import inspect
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 import mediascribe_client
-from api import schemas
-from api.bodies import NewJobBody
+from api import bulk_schemas, schemas, webhook_schemas
+from api.bodies import BulkFilter, NewJobBody
 from mediascribe_client import connection, shapes
+from mediascribe_client import given as said
 from mediascribe_client.given import JobFields, NewJob
 from mediascribe_client.reading import Lines
+from models.bulk_action import BulkVerb
 from models.state import FINAL
+from models.webhook import CHOSEN_TYPES, DeliveryState
+from tests.services.clients import PARTS
 from tests.unit.cli.jobs import CAPTION, view
 from worker.environment import CLIENT_NAMES, load_settings
 from worker.shapes import job_shape
@@ -30,6 +34,11 @@ PAIRS: dict[type[BaseModel], type[BaseModel]] = {
     shapes.Usage: schemas.JobUsageShape,
     shapes.Progress: schemas.ProgressShape,
     shapes.JobError: schemas.JobErrorShape,
+    shapes.BulkAction: bulk_schemas.BulkActionShape,
+    shapes.BulkPreview: bulk_schemas.BulkPreview,
+    shapes.WebhookEndpoint: webhook_schemas.EndpointShape,
+    shapes.WebhookEndpointWithSecret: webhook_schemas.EndpointWithSecret,
+    shapes.WebhookDelivery: webhook_schemas.DeliveryShape,
 }
 
 
@@ -41,6 +50,10 @@ def test_the_client_knows_the_fields_that_the_server_has(known: type[BaseModel])
 def test_the_client_can_say_all_that_the_server_takes() -> None:
     assert set(NewJob.__annotations__) == set(NewJobBody.model_fields)
     assert set(JobFields.__annotations__) == set(NewJobBody.model_fields) - {"kind", "source"}
+    assert set(said.BulkFilter.__annotations__) == set(BulkFilter.model_fields)
+    assert set(get_args(said.EventType)) == {str(each) for each in CHOSEN_TYPES}
+    assert set(get_args(said.DeliveryState)) == set(DeliveryState)
+    assert set(get_args(said.BulkVerb)) == set(BulkVerb)
 
 
 def test_the_final_states_are_those_of_the_server() -> None:
@@ -86,8 +99,9 @@ def test_lines_are_put_together_wherever_they_were_cut(lines: list[str], cuts: l
 
 def test_both_clients_have_the_same_methods() -> None:
     plain, other = mediascribe_client.Mediascribe("http://a"), mediascribe_client.AsyncMediascribe("http://a")
-    for ours, theirs in ((plain, other), (plain.jobs, other.jobs), (plain.batches, other.batches)):
-        assert _methods(ours) == _methods(theirs)
+    assert _methods(plain) == _methods(other)
+    for part in PARTS:
+        assert _methods(getattr(plain, part)) == _methods(getattr(other, part))
     plain.close()
 
 
