@@ -203,6 +203,7 @@ def test_without_a_key_the_jobs_are_accepted_and_wait(shell: Shell) -> None:
     assert shell("run", photos).code == 0
 
 
+@pytest.mark.long
 def test_a_model_that_does_not_exist_stops_the_run(shell: Shell) -> None:
     ran = shell("run", shell.pictures(1), "--model", "gemini-0-none", "--allow-unknown-price")
     assert ran.code == 4, ran.err
@@ -271,6 +272,7 @@ def test_hidden_files_and_links_in_circles_are_left_out(shell: Shell) -> None:
     assert json.loads(shell("run", photos, "--json").out)["total"] == 1
 
 
+@pytest.mark.long
 def test_a_run_in_flex_costs_half_and_its_results_say_in_which_tier_they_were_asked_for(shell: Shell) -> None:
     photos = shell.pictures(1)
     ran = shell("run", photos, "--tier", "flex", "--json", "--out", "results.jsonl")

@@ -31,7 +31,7 @@ from tests.contracts.tallied import counted, tallies
 
 Item = TypeVar("Item")
 
-EXAMPLES, MANY_EXAMPLES, STEPS, MOST_JOBS = 30, 200, 50, 8  # few jobs, so that much happens to each
+EXAMPLES, MANY_EXAMPLES, STEPS, MOST_JOBS = 16, 200, 50, 8  # few jobs, so that much happens to each
 QUEUED, WAITING, RUNNING = JobState.QUEUED, JobState.WAITING, JobState.RUNNING
 RETRIED = FINAL - {JobState.SUCCEEDED}
 

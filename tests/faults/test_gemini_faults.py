@@ -67,6 +67,7 @@ def test_f24_a_crowd_that_is_told_to_come_back_comes_back_spread_out_and_no_try_
         assert cluster.audit().states == {"succeeded": 300}
 
 
+@pytest.mark.long
 def test_f25_calls_that_hang_or_trickle_give_their_slots_back_and_the_worker_does_not_shrink(
     deployment: Deployment,
 ) -> None:

@@ -92,6 +92,7 @@ def test_f12_jobs_that_are_announced_while_the_last_worker_leaves_stay_queued_fo
     assert (found.states, found.paid) == ({"succeeded": 40}, 40)
 
 
+@pytest.mark.long
 def test_f13_recordings_are_left_for_the_worker_that_knows_them_and_spend_no_attempt(
     server: Cluster, tmp_path: Path
 ) -> None:
