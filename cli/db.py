@@ -14,11 +14,12 @@ def upgrade() -> None:
     from cli.console import say
     from models.database import open_database, sqlite_path
     from worker.environment import load_settings
+    from worker.ready_database import make_folder_of
 
     url = load_settings().settings.resolved_database_url()
     path = sqlite_path(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(path)
     database = open_database(url)
     try:
         migrations.upgrade(database)

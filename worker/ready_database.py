@@ -20,6 +20,11 @@ def check_ready(database: Database) -> None:
         raise DatabaseNotReadyError(f"the database is at revision {stored or 'none'}, this version needs {needed}")
 
 
+def make_folder_of(path: Path) -> None:
+    """The folder of a SQLite file. A new one is its owner's alone: secrets of webhooks, media and results are in it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def open_ready_database(settings: Settings, *, pool_size: int = 8) -> Database:
     """The database with its tables. A SQLite file is made and brought up to date; another database is only checked.
 
@@ -28,7 +33,7 @@ def open_ready_database(settings: Settings, *, pool_size: int = 8) -> Database:
     url = settings.resolved_database_url()
     database = open_database(url, pool_size=pool_size)
     if database.dialect == "sqlite":
-        Path(str(database.writer.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(Path(str(database.writer.url.database)))
     stored, needed = migrations.stored_revision(database), migrations.newest_revision()
     if stored == needed:
         return database
