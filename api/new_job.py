@@ -52,7 +52,10 @@ router = APIRouter(tags=["jobs"], dependencies=[Depends(given.refuse_unknown)])
             "required": True,
             "content": {
                 JSON: {"schema": {"$ref": "#/components/schemas/NewJobBody"}},
-                forms.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/NewJobForm"}},
+                forms.MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/NewJobForm"},
+                    "example": {"kind": "caption", "file": "(the bytes of the file)", "client_ref": "photo-17"},
+                },
             },
         }
     },

@@ -46,7 +46,11 @@ router = APIRouter(tags=["batches"], dependencies=[Depends(given.refuse_unknown)
             "required": True,
             "content": {
                 JSON: {"schema": {"$ref": "#/components/schemas/NewBatchBody"}},
-                NDJSON: {"schema": {"type": "string", "description": "One NewJobBody a line."}},
+                NDJSON: {
+                    "schema": {"type": "string", "description": "One NewJobBody a line."},
+                    "example": '{"kind": "caption", "source": "https://example.com/1.jpg"}\n'
+                    '{"kind": "transcribe", "source": "https://example.com/talk.mp3", "client_ref": "talk-7"}\n',
+                },
             },
         }
     },
