@@ -102,7 +102,8 @@ def test_f27_jobs_that_wait_for_later_do_not_delay_those_that_are_due(server: Cl
     before = resident_bytes(server)
     later = server.submit(20_000, priority=-1)
     query(
-        server.database_url, "UPDATE job SET state = 'waiting', due_at = now() + interval '1 hour' WHERE priority = -1"
+        server.database_url,
+        "UPDATE job SET state = 'waiting', due_at = now() + interval '1 hour' WHERE priority = -1 AND state = 'queued'",
     )
     early = {job["id"] for job in read_books(server.database_url).jobs if job["state"] != "waiting"}
     due = set(server.submit(50, priority=1))
