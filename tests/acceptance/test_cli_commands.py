@@ -148,6 +148,7 @@ def test_changes_by_filter_need_a_yes_where_nobody_can_be_asked(shell: Shell) ->
     assert shell("jobs", "cancel", "--batch", "mine", "--yes").out == "2 cancelled\n"
 
 
+@pytest.mark.long
 def test_results_come_in_every_format(worked: Shell) -> None:
     batch = only_batch(worked)
     assert len(worked("results", batch).out.splitlines()) == 4

@@ -50,6 +50,7 @@ def test_every_picture_is_seen_upright_in_every_container(tmp_path: Path) -> Non
     assert {name: size for name, size in sizes.items() if size != (WIDTH, HEIGHT)} == {}
 
 
+@pytest.mark.long
 def test_the_frames_of_an_animation_are_seen_in_their_order(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "lime", "blue")]
     for frame in frames:

@@ -25,6 +25,7 @@ LEFT_OVER_SECONDS = 15.0
 OLDER = [sys.executable, "-m", "tests.faults.programs.older_version"]
 
 
+@pytest.mark.long
 def test_f12_what_a_worker_gives_back_with_200_calls_in_flight_is_another_s_at_once(deployment: Deployment) -> None:
     endless = {"match": {}, "fault": {"kind": "late", "seconds": 60}}
     with (
