@@ -36,9 +36,9 @@ def json_answer(shape: Mapping[str, Any], *, status: int = HTTPStatus.OK, **head
     return Response(_json(shape), status_code=status, media_type=JSON, headers=headers)
 
 
-def tagged_answer(request: Request, shape: Mapping[str, Any], **headers: str) -> Response:
+def tagged_answer(request: Request, shape: Mapping[str, Any]) -> Response:
     """A shape with its ETag; 304 where the client has it already."""
-    return tagged(request, _json(shape), media_type=JSON, **headers)
+    return tagged(request, _json(shape), media_type=JSON)
 
 
 def tagged(request: Request, body: bytes, *, media_type: str, **headers: str) -> Response:

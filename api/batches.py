@@ -10,7 +10,6 @@ from starlette.responses import Response, StreamingResponse
 from api import parameters as given
 from api.access import Caller, Reader, Writer
 from api.answers import json_answer, page_answer, problems, tagged_answer
-from api.counting import counted
 from api.cursors import read_cursor, write_cursor
 from api.events import EVENT_SCHEMA, Places, places_of, progress_of
 from api.parts import Parts, Wired
@@ -53,10 +52,10 @@ def list_batches(
     responses={**problems(404, 422), 304: {"description": "Not Modified"}},
 )
 def get_batch(request: Request, parts: Wired, caller: Reader, batch_id: str) -> Response:
-    """One batch: counts by state, what it used and cost, how it goes on. Of a very large one, as it stood `Age` seconds ago."""
+    """One batch: counts by state, what it used and cost, how it goes on."""
     view = batch_of(parts, caller, batch_id)
-    totals, age = counted(request, parts, JobFilter(batch_id=view.id))
-    return tagged_answer(request, batch_report_shape(view, totals), **age)
+    totals = reports.totals(parts.database, JobFilter(batch_id=view.id))
+    return tagged_answer(request, batch_report_shape(view, totals))
 
 
 def batch_of(parts: Parts, caller: Caller, batch_id: str) -> BatchView:

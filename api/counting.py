@@ -1,6 +1,7 @@
 """Sums over jobs: exact at each look where that is quick, and told again for a while where it is not.
 
-Counting a million jobs takes a second of the database's time; a few dashboards that ask every second would leave it no other.
+What the tallies tell apart is quick. Jobs since a moment are counted: a second of the database's time for a million, and a few dashboards
+that ask every second would leave it no other.
 """
 
 from typing import TYPE_CHECKING

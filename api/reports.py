@@ -34,7 +34,7 @@ router = APIRouter(tags=["reports"], dependencies=[Depends(given.refuse_unknown)
 def get_stats(
     request: Request, parts: Wired, caller: Reader, kind: given.Kind = None, since: given.Since = None
 ) -> Response:
-    """Your jobs by state, what they used and cost, and how the work goes on. Of very many jobs, as they stood `Age` seconds ago."""
+    """Your jobs by state, what they used and cost, and how the work goes on. With `since`, of very many jobs, as they stood `Age` seconds ago."""
     totals, age = counted(request, parts, JobFilter(owner=caller.owner, kind=kind, since=since))
     answer = json_answer({**totals_shape(totals), **pace_shape(totals)})
     answer.headers.update(age)
