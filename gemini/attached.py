@@ -1,10 +1,8 @@
-"""Attachments on their way out: where the body says a mark, their base64 is sent, in blocks, read from the file then.
+"""A body with attachments: where its JSON says a mark, their base64 is sent, in blocks, read from the file then.
 
-google-genai would turn the body into one JSON text, and the HTTP client copy it: a clip of 15 MB would be in memory
-five times for each call in flight. So the body that google-genai gets holds a short mark in each attachment's place
-(`gemini.request`), and the transport (`gemini.transport`) sends `AttachedBody` in its stead, which is never whole in
-memory. The marks go from the one to the other in a context variable, which belongs to the call that set it and to no
-other, however many are in flight.
+A clip of 15 MB as base64 inside one JSON text, its bytes, and what the HTTP client hands to the socket would be in memory five times for
+each call in flight. So the JSON holds a short mark in each attachment's place (`gemini.request`), and `AttachedBody`, which is
+never whole in memory, is sent (`gemini.transport`).
 
 Nothing here imports an HTTP library.
 """
@@ -12,7 +10,6 @@ Nothing here imports an HTTP library.
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 
 from gemini.question import Attachment
@@ -23,33 +20,9 @@ BLOCK_BYTES = 192 * 1024
 Marks = Mapping[str, Attachment]
 """The attachments by their marks."""
 
-_MARKS: ContextVar[Marks | None] = ContextVar("marks", default=None)
-
 
 class AttachmentError(Exception):
     """The file of an attachment has gone, or is not what it was when its size was taken; the words name it."""
-
-
-@contextmanager
-def sent_in_place(marks: Marks) -> Iterator[None]:
-    """While this is open, a request of this task that holds the marks is sent with the attachments in their place."""
-    token = _MARKS.set(marks)
-    try:
-        yield
-    finally:
-        _MARKS.reset(token)
-
-
-def attached_body(content: bytes) -> "AttachedBody | None":
-    """What to send in place of this content; None where this call has nothing attached.
-
-    Raises:
-        AttachmentError: a file is not there.
-        RuntimeError: a mark is not in the content, so that something else would be sent than was asked.
-
-    """
-    marks = _MARKS.get()
-    return AttachedBody(content, marks) if marks else None
 
 
 class AttachedBody:

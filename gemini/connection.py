@@ -7,6 +7,7 @@ are read here, once, so that the client itself is free of surprises from the env
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import SecretStr
 
@@ -65,6 +66,15 @@ def uses_vertex(env: Mapping[str, str]) -> bool:
     enterprise = env.get("GOOGLE_GENAI_USE_ENTERPRISE")
     switch = enterprise if enterprise is not None else env.get("GOOGLE_GENAI_USE_VERTEXAI", "")
     return switch.lower() in {"true", "1"}
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy to an address, from the usual variables (`HTTPS_PROXY`, `NO_PROXY`); None where there is none."""
+    address = urlsplit(url)
+    if proxy_bypass(address.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(address.scheme) or proxies.get("all")
 
 
 def _version(env: Mapping[str, str], *, default: str, beta: str) -> str:

@@ -50,15 +50,22 @@ class ExceptionRule:
 def _exceptions() -> tuple[ExceptionRule, ...]:
     """The table of exceptions; the first row that fits decides, the last fits all."""
     # Late, because these libraries take a second to import and only a process that calls has them loaded.
+    import aiohttp
     import httpx2
     from google.auth import exceptions as google_auth
-    from google.genai.errors import UnknownApiResponseError
 
+    # httpx2 is below `gemini.rest`, aiohttp below `gemini.client`.
     late = (TimeoutError, httpx2.TimeoutException)
-    unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError)
-    unreachable = (httpx2.ConnectError, httpx2.ConnectTimeout, google_auth.TransportError)
-    lost = (httpx2.HTTPError, OSError)
-    garbled = (json.JSONDecodeError, UnicodeDecodeError, UnknownApiResponseError)
+    unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, aiohttp.InvalidURL)
+    unreachable = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        aiohttp.ClientConnectorError,
+        aiohttp.ClientHttpProxyError,
+        google_auth.TransportError,
+    )
+    lost = (httpx2.HTTPError, aiohttp.ClientError, OSError)
+    garbled = (json.JSONDecodeError, UnicodeDecodeError)
     address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL. The lane tries again by itself."
     credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY. The lane tries again by itself."
     auth, unavailable = FailureCode.GEMINI_AUTH, FailureCode.GEMINI_UNAVAILABLE

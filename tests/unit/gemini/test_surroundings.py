@@ -7,21 +7,14 @@ from pathlib import Path
 
 from tests.unit.gemini.scripted import ANSWER_TEXT, answer, http, scripted_gemini
 
-_AIOHTTP_TRAP = '''
-"""Stands in for an installed aiohttp: google-genai sees it, and any use of it ends the test."""
+_AIODNS_TRAP = '''
+"""Stands in for an installed aiodns, which aiohttp would look names up with."""
 
-class ClientConnectorError(Exception): pass
-class ClientOSError(Exception): pass
-class ServerDisconnectedError(Exception): pass
-
-class ClientSession:  # named in annotations
+class DNSResolver:
     def __init__(self, *_, **__):
-        raise SystemExit("an aiohttp session was opened")
-
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise SystemExit(f"aiohttp.{name} was used")
+        raise SystemExit("another resolver was used")
+    def getaddrinfo(self):
+        raise NotImplementedError
 '''
 
 _ASK_ONCE = """
@@ -37,12 +30,11 @@ async def main():
     print(call.text)
 
 asyncio.run(main())
-assert "aiohttp" in sys.modules
 """
 
 
-def test_the_transport_is_httpx2_even_where_aiohttp_is_installed_and_the_environment_disagrees(tmp_path: Path) -> None:
-    (tmp_path / "aiohttp.py").write_text(_AIOHTTP_TRAP, "utf-8")
+def test_the_environment_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "aiodns.py").write_text(_AIODNS_TRAP, "utf-8")
     root = Path(__file__).parents[3]
     misleading = {
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}",
@@ -69,8 +61,6 @@ def test_the_transport_is_httpx2_even_where_aiohttp_is_installed_and_the_environ
 
 
 def test_importing_the_client_does_not_load_the_sdk() -> None:
-    program = (
-        "import sys, gemini.client, gemini.failures; print([m for m in ('google.genai', 'httpx2') if m in sys.modules])"
-    )
+    program = "import sys, gemini.client, gemini.failures; print([m for m in ('google.genai', 'httpx2', 'aiohttp') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"

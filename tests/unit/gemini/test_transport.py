@@ -1,20 +1,28 @@
-"""The HTTP client under google-genai: connections that are used again, and proxies as everywhere."""
+"""Sending: connections that are used again, replies that are not taken for what they are not, proxies as everywhere."""
 
 import asyncio
+import gzip
 import threading
 
-import httpx2
+import aiohttp
 import pytest
 
-from gemini.transport import KEEPALIVE_SECONDS, SpreadTransport, http_client
+from gemini.connection import proxy_for
+from gemini.envelope import Envelope
+from gemini.transport import KEEPALIVE_SECONDS, RawReply, Sender
 from tests.unit.gemini.scripted import hang_up, http, scripted_gemini
+
+
+def to(url: str) -> Envelope:
+    return Envelope(method="POST", url=url, headers={}, proxy=proxy_for(url))
 
 
 def run_together(url: str, count: int, *, max_connections: int) -> list[int]:
     async def run() -> list[int]:
-        async with http_client(max_connections=max_connections, base_url=url) as client:
-            replies = await asyncio.gather(*(client.get(url, timeout=20) for _ in range(count)))
-            return [reply.status_code for reply in replies]
+        sender = Sender(max_connections=max_connections)
+        replies = await asyncio.gather(*(sender.send(to(url)) for _ in range(count)))
+        await sender.aclose()
+        return [reply.status for reply in replies]
 
     return asyncio.run(run())
 
@@ -31,35 +39,46 @@ def test_more_requests_than_connections_wait_their_turn() -> None:
         assert server.connections <= 16
 
 
-def test_requests_one_after_the_other_use_one_connection() -> None:
-    async def run(url: str) -> None:
-        async with http_client(max_connections=8, base_url=url) as client:
-            for _ in range(5):
-                await client.get(url, timeout=20)
+def test_requests_one_after_the_other_use_one_connection_and_a_broken_one_is_not_used_again() -> None:
+    async def run() -> list[int]:
+        sender = Sender(max_connections=1)
+        opened = []
+        with scripted_gemini(http(200, "{}")) as server:
+            for _ in range(3):
+                await sender.send(to(server.url))
+            opened.append(server.connections)
+            server.script = hang_up
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await sender.send(to(server.url))
+            server.script = http(200, "{}")
+            await sender.send(to(server.url))
+            opened.append(server.connections)
+        await sender.aclose()
+        return opened
 
-    with scripted_gemini(http(200, "{}")) as server:
-        asyncio.run(run(server.url))
-        assert server.connections == 1
-
-
-def test_a_place_is_free_again_after_an_answer_a_failure_and_a_body_that_nobody_read() -> None:
-    async def run() -> int:
-        transport = SpreadTransport(connections=3, proxy=None)
-        async with httpx2.AsyncClient(transport=transport) as client:
-            with scripted_gemini(http(200, "{}" * 1000)) as server:
-                await client.get(server.url)
-                async with client.stream("GET", server.url):
-                    pass
-                server.script = hang_up
-                with pytest.raises(httpx2.RemoteProtocolError):
-                    await client.get(server.url)
-            return len(transport._free)
-
-    assert asyncio.run(run()) == 3
+    assert asyncio.run(run()) == [1, 2]
 
 
 def test_idle_connections_are_kept_for_at_least_a_minute() -> None:
     assert KEEPALIVE_SECONDS >= 60
+
+
+def test_a_packed_reply_is_unpacked_cookies_are_not_sent_back_and_redirects_not_followed() -> None:
+    async def run(url: str) -> list[RawReply]:
+        sender = Sender(max_connections=1)
+        replies = [await sender.send(to(url)) for _ in range(2)]
+        await sender.aclose()
+        return replies
+
+    packed = gzip.compress(b'{"a": 1}')
+    script = http(302, packed, content_encoding="gzip", set_cookie="a=b", location="http://127.0.0.1:9/")
+    with scripted_gemini(script) as server:
+        replies = asyncio.run(run(server.url))
+        assert [(reply.status, reply.body, reply.headers["SET-cookie"]) for reply in replies] == [
+            (302, b'{"a": 1}', "a=b")
+        ] * 2
+        assert [request.headers.get("cookie") for request in server.requests] == [None, None]
+        assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
 @pytest.mark.parametrize(("no_proxy", "through_proxy"), [("", True), ("127.0.0.1", False)])
