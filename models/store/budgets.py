@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -192,11 +193,13 @@ def _column(table: type[Spending | Hold], scope: Scope) -> Any:
     return {Scope.BATCH: table.batch_id, Scope.OWNER: table.owner, Scope.LANE: table.lane}[scope]
 
 
+@cache
 def spent_now() -> ColumnElement[bool]:
     """Is a budget spent at the moment?"""
     return and_(Budget.is_spent, or_(Budget.opens_at.is_(None), Budget.opens_at > db_now()))
 
 
+@cache
 def is_out_of_budget() -> ColumnElement[bool]:
     """Is a job's batch or owner out of money? Uses ix_budget_spent, once a statement; a lane without money is paused."""
     batches = select(Budget.batch_id).where(spent_now(), Budget.scope == Scope.BATCH, Budget.batch_id.is_not(None))

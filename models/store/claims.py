@@ -1,9 +1,11 @@
 """Claiming: a worker takes jobs of the line, each by one guarded statement: of two that name the same job, one gets it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, literal, select, update
+from sqlalchemy import ColumnElement, Double, Row, and_, bindparam, literal, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from models.base import db_after, db_now
 from models.database import Database
@@ -22,7 +24,7 @@ from models.store.line import (
     line_of,
     line_of_batch,
     locked,
-    outside,
+    outside_lanes,
     place_of,
 )
 from models.store.walk import is_still, walk_the_index
@@ -32,9 +34,10 @@ def claim(
     database: Database, ids: Sequence[str], *, worker_id: str, lease_seconds: float, not_lanes: Sequence[str] = ()
 ) -> list[ClaimedJob]:
     """Take those of the announced jobs that are still free; unknown ids are no error, nor are jobs of other lanes."""
-    mine = (Job.id.in_(ids), Job.losses < LOSSES_IN_COMPANY, ~is_held_back(), *outside(not_lanes))
+    given = {"ids": ids, "not_lanes": not_lanes, **_taker(worker_id, lease_seconds)}
     with database.write() as connection:
-        return [claimed(row, worker_id) for row in _take(connection, mine, worker_id, lease_seconds, asked_model())]
+        rows = connection.execute(_claim(leaves_out=bool(not_lanes)), given)
+        return _in_order(rows, worker_id)
 
 
 def claim_next(
@@ -60,13 +63,15 @@ def claim_next(
     if announced_before_seconds is not None:
         free |= Job.announced_until < db_after(literal(ANNOUNCED_SECONDS - announced_before_seconds))
     line = line_of(free, alone=alone) if batch_id is None else line_of_batch(batch_id, free, alone=alone)
-    line = line.where(*outside(not_lanes)).limit(limit)
+    if not_lanes:
+        line = line.where(outside_lanes())
+    given = {"not_lanes": not_lanes, **_taker(worker_id, lease_seconds)}
     with database.write() as connection:
         walk_the_index(connection)
-        chosen = (Job.id.in_(select(locked(line).c.id)),)
-        rows = _take(connection, chosen, worker_id, lease_seconds, asked_model())
+        chosen = Job.id.in_(select(locked(line.limit(limit)).c.id))
+        rows = connection.execute(_taking(chosen, asked_model()), given).all()
         advance(connection, database.dialect, rows)
-    return [claimed(row, worker_id) for row in rows]
+    return _in_order(rows, worker_id)
 
 
 def claim_probe(
@@ -92,30 +97,40 @@ def claim_probe(
         job_id = connection.execute(locked).scalar()
         if job_id is None or not connection.execute(due.values(probe_at=db_after(literal(PROBE_SECONDS)))).rowcount:
             return []
-        return [claimed(row, worker_id) for row in _take(connection, [Job.id == job_id], worker_id, lease_seconds)]
+        rows = connection.execute(_taking(Job.id == job_id, None), _taker(worker_id, lease_seconds))
+        return _in_order(rows, worker_id)
 
 
-def _take(
-    connection: Connection,
-    chosen: Sequence[ColumnElement[bool]],
-    worker_id: str,
-    lease_seconds: float,
-    asked: ColumnElement[str] | None = None,
-) -> list[Row[Any]]:
-    """Make the chosen jobs the worker's, to be asked with their own model or `asked`; their rows, in the order of the line."""
-    taken = (
+@cache
+def _claim(*, leaves_out: bool) -> ReturningUpdate[Any]:
+    """The claim of jobs by their ids, built once: that costs more than to run it."""
+    named = (Job.id.in_(bindparam("ids", expanding=True)), Job.losses < LOSSES_IN_COMPANY, ~is_held_back())
+    return _taking(and_(*named, *([outside_lanes()] if leaves_out else [])), asked_model())
+
+
+def _taking(chosen: ColumnElement[bool], asked: ColumnElement[str] | None) -> ReturningUpdate[Any]:
+    """Makes the chosen jobs a worker's (the parameters are those of `_taker`), to be asked with their own model or `asked`."""
+    return (
         update(Job)
-        .where(*chosen, is_still(JobState.QUEUED))
+        .where(chosen, is_still(JobState.QUEUED))
         .values(
             state=JobState.RUNNING,
             claim=Job.claim + 1,
             attempts=Job.attempts + 1,
-            lease_owner=worker_id,
-            lease_until=db_after(literal(lease_seconds)),
+            lease_owner=bindparam("taker"),
+            lease_until=db_after(bindparam("lease_seconds", type_=Double())),
             announced_until=None,
             asked_model=asked,
             started_at=db_now(),
         )
         .returning(*claimed_columns(), Job.priority, Job.turn)
     )
-    return sorted(connection.execute(taken), key=place_of)
+
+
+def _taker(worker_id: str, lease_seconds: float) -> dict[str, Any]:
+    return {"taker": worker_id, "lease_seconds": lease_seconds}
+
+
+def _in_order(rows: Iterable[Row[Any]], worker_id: str) -> list[ClaimedJob]:
+    """The jobs of claimed rows, in the order of the line."""
+    return [claimed(row, worker_id) for row in sorted(rows, key=place_of)]

@@ -6,9 +6,10 @@ Safe to run anywhere at any time and side by side: on PostgreSQL rows that anoth
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, update
+from sqlalchemy import ColumnElement, Executable, Integer, Select, bindparam, func, literal, select, update
 
 from models.base import db_after, db_now, db_seconds_until
 from models.database import Database
@@ -92,19 +93,22 @@ def wake(database: Database, *, limit: int = 5_000) -> int:
 
 def announce(database: Database, *, limit: int) -> list[str]:
     """Mark the next jobs in line as announced; their ids, in order. Uses ix_job_queued."""
-    line = line_of(is_unannounced()).limit(limit)
     with database.write() as connection:
         walk_the_index(connection)
-        chosen = locked(line)
-        marked = (
-            update(Job)
-            .where(Job.id.in_(select(chosen.c.id)), is_still(JobState.QUEUED))
-            .values(announced_until=db_after(literal(ANNOUNCED_SECONDS)))
-            .returning(Job.id, Job.priority, Job.turn)
-        )
-        rows = connection.execute(marked).all()
+        rows = connection.execute(_announce(), {"most": limit}).all()
         advance(connection, database.dialect, rows)
     return [row.id for row in sorted(rows, key=place_of)]
+
+
+@cache
+def _announce() -> Executable:
+    chosen = locked(line_of(is_unannounced()).limit(bindparam("most", type_=Integer())))
+    return (
+        update(Job)
+        .where(Job.id.in_(select(chosen.c.id)), is_still(JobState.QUEUED))
+        .values(announced_until=db_after(literal(ANNOUNCED_SECONDS)))
+        .returning(Job.id, Job.priority, Job.turn)
+    )
 
 
 def unannounce(database: Database, ids: Sequence[str]) -> None:

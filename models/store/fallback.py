@@ -6,6 +6,8 @@ does not, nor what is over in minutes. A recording whose clips are answered in p
 so that nothing is paid for twice and no transcript is of two models.
 """
 
+from functools import cache
+
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
@@ -17,12 +19,14 @@ from models.store.lanes import is_paused_now
 _Other = aliased(Lane)
 
 
+@cache
 def asked_model() -> ColumnElement[str]:
     """The model that a job's next claim asks in place of its own; NULL where it is its own."""
     fallback = select(Lane.fallback_model).where(Lane.name == Job.lane, is_paused_now(), _has_fallback())
     return case((Job.progress_done > 0, Job.asked_model), else_=fallback.correlate(Job).scalar_subquery())
 
 
+@cache
 def is_shut() -> ColumnElement[bool]:
     """May nothing be asked about a job, because the lane that it would be asked in is paused?"""
     paused = select(Lane.name).where(is_paused_now())
@@ -32,11 +36,13 @@ def is_shut() -> ColumnElement[bool]:
     )
 
 
+@cache
 def is_unbegun_elsewhere() -> ColumnElement[bool]:
     """Is nothing of the job answered by another model than its own?"""
     return or_(Job.progress_done == 0, Job.asked_model.is_(None))
 
 
+@cache
 def _has_fallback() -> ColumnElement[bool]:
     """May the paused lane's jobs be asked with another model, whose lane is open?"""
     other_paused = exists().where(

@@ -4,9 +4,10 @@ Uses ix_job_queued, and reads of it no more than it takes.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, or_, select, update
+from sqlalchemy import CTE, ColumnElement, Connection, Executable, Select, bindparam, or_, select, update
 
 from models.base import db_now
 from models.batch import Turn
@@ -21,6 +22,7 @@ ANNOUNCED_SECONDS = 60.0
 """How long an announcement is believed to be under way."""
 
 
+@cache
 def is_unannounced() -> ColumnElement[bool]:
     """No message about the job is under way, as far as is known."""
     return or_(Job.announced_until.is_(None), Job.announced_until < db_now())
@@ -49,11 +51,12 @@ def locked(line: Select[Any]) -> CTE:
     return line.with_for_update(skip_locked=True, of=Job).cte("line")
 
 
-def outside(lanes: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Only jobs of other lanes than these."""
-    return [Job.lane.not_in(lanes)] if lanes else []
+def outside_lanes() -> ColumnElement[bool]:
+    """Only jobs of other lanes than those of the parameter `not_lanes`, of which there are some."""
+    return Job.lane.not_in(bindparam("not_lanes", expanding=True))
 
 
+@cache
 def is_held_back() -> ColumnElement[bool]:
     """Is the job's lane paused, or is the money of its batch or owner spent?"""
     return or_(is_shut(), is_out_of_budget())
@@ -73,9 +76,14 @@ def advance(connection: Connection, dialect: str, rows: Sequence[Any]) -> None:
     for row in rows:
         reached[row.priority] = max(row.turn, reached.get(row.priority, 0))
     for priority, turn in sorted(reached.items()):
-        behind = select(Turn.priority).where(Turn.priority == priority, Turn.reached < turn)
-        free = behind.with_for_update(skip_locked=True)
-        moved = connection.execute(update(Turn).where(Turn.priority.in_(free)).values(reached=turn))
-        if not moved.rowcount:
+        if not connection.execute(_served_further(), {"line": priority, "up_to": turn}).rowcount:
             first = insert_into(dialect, Turn).values(priority=priority, reached=turn)
             connection.execute(first.on_conflict_do_nothing(index_elements=["priority"]))
+
+
+@cache
+def _served_further() -> Executable:
+    up_to = bindparam("up_to", type_=Turn.reached.type)
+    behind = select(Turn.priority).where(Turn.priority == bindparam("line"), Turn.reached < up_to)
+    free = behind.with_for_update(skip_locked=True)
+    return update(Turn).where(Turn.priority.in_(free)).values(reached=up_to)
