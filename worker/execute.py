@@ -30,6 +30,8 @@ from worker.work import Tools, Work
 
 log = structlog.get_logger(__name__)
 
+ROOM_WORTH_TELLING = 16
+"""With so many free slots it is worth a statement to fill them; with a quarter of them, where there are few."""
 LAST_RECORD_SECONDS = 10.0
 """How long a leaving worker tries to record what it gives back."""
 
@@ -266,7 +268,8 @@ class Runner:
 
     def _tell_of_room(self) -> None:
         with self._room:
-            worth_telling = self._taken - self._aside <= self.slots * 3 // 4
+            free = self.slots - (self._taken - self._aside)
+            worth_telling = free >= min(ROOM_WORTH_TELLING, max(1, self.slots // 4))
         if worth_telling:
             self._when_room()
 
