@@ -57,13 +57,8 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
     # httpx2 is below `gemini.rest`, aiohttp below `gemini.client`.
     late = (TimeoutError, httpx2.TimeoutException)
     unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, aiohttp.InvalidURL)
-    unreachable = (
-        httpx2.ConnectError,
-        httpx2.ConnectTimeout,
-        aiohttp.ClientConnectorError,
-        aiohttp.ClientHttpProxyError,
-        google_auth.TransportError,
-    )
+    no_proxy, no_token = aiohttp.ClientHttpProxyError, google_auth.TransportError
+    unreachable = (httpx2.ConnectError, httpx2.ConnectTimeout, aiohttp.ClientConnectorError, no_proxy, no_token)
     lost = (httpx2.HTTPError, aiohttp.ClientError, OSError)
     garbled = (json.JSONDecodeError, UnicodeDecodeError)
     address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL. The lane tries again by itself."
