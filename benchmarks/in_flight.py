@@ -41,7 +41,7 @@ def main() -> int:
     share = (waves - 1) * LATENCY_SECONDS / (ends[-1] - ends[CALLS - 1])
     what = f"{CALLS:,} calls of {LATENCY_SECONDS:g} s in flight"
     rows = [
-        at_least(f"{what}, of the possible rate", 100 * share, 100 * LEAST_RATE, " %", digits=1),
+        at_least(f"{what}, of the possible rate", 100 * share, 100 * LEAST_RATE, " %", digits=1, is_ratio=True),
         at_most(f"{what}, memory of all its processes", peak / 1e6, MOST_MB, " MB", digits=0),
     ]
     figures = {"waves": waves, "of_possible_rate": share, "peak_bytes": peak, "cpu_ms_per_job": 1_000 * own / len(ends)}

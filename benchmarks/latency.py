@@ -16,7 +16,6 @@ from typing import Any
 from benchmarks.crew import worker_process
 from benchmarks.ground import DURABLE
 from benchmarks.pictures import draw_pictures
-from benchmarks.report import verdict
 from benchmarks.serving import Serving, serving
 from benchmarks.tree import resident_bytes
 from tests.services.databases import migrated
@@ -25,7 +24,6 @@ from tests.services.redis import redis_server
 from tests.services.simulator import simulator
 
 GEMINI_SECONDS = 0.3
-MOST_MS = 100
 WARM_UP = 5
 PAUSE_SECONDS = 0.7
 """Between two jobs, each time another, so that the system is idle and no rhythm of its own is met."""
@@ -42,11 +40,9 @@ def measure(system: str, count: int) -> dict[str, float]:
         running = stack.enter_context(SYSTEMS[system](folder, gemini.environment()))
         ways = [_way(running, picture, number) for number, picture in enumerate(pictures)][WARM_UP:]
     stored, seen = ([1_000 * (way[part] - GEMINI_SECONDS) for way in ways] for part in (0, 1))
-    median = statistics.median(stored)
-    words = f"{system}: a result is stored {median:.0f} ms above Gemini's time (target {MOST_MS})"
-    print(verdict(median <= MOST_MS, f"{words}, and is with who waits after {statistics.median(seen):.0f}"))
     return {
-        "jobs": count, "gemini_seconds": GEMINI_SECONDS, "stored_ms": round(median, 1), "stored_worst_ms": round(max(stored), 1),
+        "jobs": count, "gemini_seconds": GEMINI_SECONDS,
+        "stored_ms": round(statistics.median(stored), 1), "stored_worst_ms": round(max(stored), 1),
         "seen_ms": round(statistics.median(seen), 1), "seen_worst_ms": round(max(seen), 1),
     }  # fmt: skip
 

@@ -11,7 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.report import save, verdict
+from benchmarks.report import at_most, show_and_save
 from tests.services.redis import redis_server
 from worker.quota.gate import Gate
 from worker.quota.stores import InProcessStore, RedisStore
@@ -28,9 +28,11 @@ def main() -> int:
         shared = RedisStore(redis.empty_database(1))
         in_process_ms, redis_ms = _median_ms(InProcessStore(), None), _median_ms(shared, executor)
         shared.close()
-    words = f"the limiter costs {in_process_ms:.3f} ms CPU a call in process, {redis_ms:.3f} by Redis"
-    print(verdict(max(in_process_ms, redis_ms) <= MOST_MS, f"{words} (target {MOST_MS:g})"))
-    save("limiter", {"calls": CALLS, "in_process_ms": in_process_ms, "redis_ms": redis_ms})
+    rows = [
+        at_most("limiter, CPU a call in process", in_process_ms, MOST_MS, " ms", digits=3),
+        at_most("limiter, CPU a call by Redis", redis_ms, MOST_MS, " ms", digits=3),
+    ]
+    show_and_save("limiter", {"calls": CALLS, "in_process_ms": in_process_ms, "redis_ms": redis_ms}, rows)
     return 0
 
 

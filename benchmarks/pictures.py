@@ -1,6 +1,7 @@
-"""Pictures to caption: distinct JPEGs of about 50 KB, drawn by code from a seed, the same on every machine.
+"""Pictures to caption: distinct JPEGs, drawn by code from a seed, the same on every machine.
 
-Each has a size that Gemini takes as it is, so that nothing has to be encoded anew, and EXIF with a place in it, so that
+A picture of about 50 KB has a size that Gemini takes as it is, so that nothing has to be encoded anew. A photo has the
+12 megapixels and the 3 MB of a camera's, so that it has to be made smaller. Both have EXIF with a place in it, so that
 metadata has to be cut out.
 """
 
@@ -14,6 +15,13 @@ SIZE = (960, 720)
 QUALITY = 80
 GRAIN = 0.055
 """Share of noise in each picture, which is what makes it 50 KB large."""
+
+PHOTO_SIZE = (4_000, 3_000)
+PHOTO_QUALITY = 92
+PHOTO_GRAIN = 0.05
+"""Share of noise in a photo, as a sensor adds it."""
+_LAYERS = ((1_000, 1.0), (250, 0.5), (60, 0.5), (15, 0.5), (4, 0.6))
+"""Of which a photo is laid: how many spots wide, from texture to gradient, and the share that is seen of each over those before."""
 
 _MAKER, _MODEL, _GPS = 0x010F, 0x0110, 0x8825
 _LATITUDE = {1: "N", 2: (48.0, 12.0, 30.0), 3: "E", 4: (16.0, 22.0, 12.0)}
@@ -31,6 +39,32 @@ def draw_pictures(folder: Path, count: int, *, seed: int) -> list[Path]:
         path.write_bytes(_drawn(chance, grain, exif))
         paths.append(path)
     return paths
+
+
+def draw_photos(folder: Path, count: int, *, seed: int) -> list[Path]:
+    """That many JPEGs of 12 megapixels in that folder, which must exist; their paths, in order. A second of CPU each."""
+    chance = random.Random(seed)
+    exif = _exif().tobytes()
+    paths = []
+    for number in range(count):
+        path = folder / f"photo-{seed}-{number:05}.jpg"
+        colours = Image.merge("RGB", [_laid(chance) for _ in range(3)])
+        noise = Image.frombytes("L", PHOTO_SIZE, chance.randbytes(PHOTO_SIZE[0] * PHOTO_SIZE[1]))
+        grain = Image.merge("RGB", [noise] * 3)
+        Image.blend(colours, grain, PHOTO_GRAIN).save(path, "JPEG", quality=PHOTO_QUALITY, exif=exif)
+        paths.append(path)
+    return paths
+
+
+def _laid(chance: random.Random) -> Image.Image:
+    """One colour of a photo: light and dark spots of every size, soft at their edges."""
+    laid = Image.new("L", PHOTO_SIZE)
+    for width, share in _LAYERS:
+        height = width * 3 // 4
+        spots = Image.frombytes("L", (width, height), chance.randbytes(width * height))
+        layer = spots.resize(PHOTO_SIZE, Image.Resampling.BICUBIC)
+        laid = Image.blend(laid, layer, share)
+    return laid
 
 
 def _drawn(chance: random.Random, grain: Image.Image, exif: bytes) -> bytes:

@@ -42,6 +42,7 @@ def main() -> int:
             f"{workers} worker processes, jobs a CPU second to {WORKERS[0]}",
             statistics.median(mine / first for mine, first in zip(runs[workers], runs[WORKERS[0]], strict=True)),
             LEAST_SHARE,
+            is_ratio=True,
         )
         for workers in WORKERS[1:]
     ]

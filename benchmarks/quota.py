@@ -18,14 +18,14 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.crew import Crew, crew
-from benchmarks.report import save, verdict
+from benchmarks.report import Row, at_least, at_most, show_and_save
 from benchmarks.sizes import size
 
 REQUESTS, TOKENS = 900, 600_000
 """A minute, of each model."""
 SMALL, LARGE = "gemini-3.8-flash", "gemini-3.5-flash"
 WARM_UP_SECONDS = 60.0
-LEAST_USED, MOST_REFUSED = 0.97, 0.005
+LEAST_USED_PERCENT, MOST_REFUSED_PERCENT = 97, 0.5
 BUDGET_USD, LEAST_SPENT = Decimal(1), Decimal("0.97")
 JOBS_BEYOND = 2_500
 LIMIT_SECONDS = 300.0
@@ -39,16 +39,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _given(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     used = quota_used(given.workers, given.minutes)
-    for what in ("requests", "tokens"):
-        words = f"{given.workers} workers use {used[what]:.1%} of the {what} a minute (target {LEAST_USED:.0%})"
-        print(verdict(used[what] >= LEAST_USED, words))
-    words = f"{used['refused']:.2%} of their calls are answered 429 (target {MOST_REFUSED:.1%})"
-    print(verdict(used["refused"] <= MOST_REFUSED, words))
     spent = budget_spent(given.workers)
-    words = f"a budget of ${BUDGET_USD} ends at ${spent:.4f} with {given.workers} workers (target {LEAST_SPENT} to 1)"
-    print(verdict(LEAST_SPENT <= spent <= BUDGET_USD, words))
-    save("quota", {"workers": given.workers, "minutes": given.minutes, **used, "of_one_dollar_usd": str(spent)})
+    figures = {"workers": given.workers, "minutes": given.minutes, **used, "of_one_dollar_usd": str(spent)}
+    show_and_save("quota", figures, rows_of(given.workers, used, spent))
     return 0
+
+
+def rows_of(workers: int, used: Mapping[str, float], spent_usd: Decimal) -> list[Row]:
+    """What the table of targets says of quota and money."""
+    who = f"{workers} workers"
+    requests, tokens, refused = (100 * used[what] for what in ("requests", "tokens", "refused"))
+    return [
+        at_least(f"{who}, of the requests a minute", requests, LEAST_USED_PERCENT, " %", digits=1, is_ratio=True),
+        at_least(f"{who}, of the input tokens a minute", tokens, LEAST_USED_PERCENT, " %", digits=1, is_ratio=True),
+        at_most(f"{who}, calls answered 429", refused, MOST_REFUSED_PERCENT, " %"),
+        Row(
+            what=f"{who}, spent of a budget of ${BUDGET_USD}",
+            target=f"${LEAST_SPENT} to {BUDGET_USD}",
+            measured=f"${spent_usd:.4f}",
+            met=LEAST_SPENT <= spent_usd <= BUDGET_USD,
+        ),
+    ]
 
 
 def quota_used(workers: int, minutes: float) -> dict[str, float]:

@@ -29,28 +29,38 @@ class Row:
     measured: str
     met: bool | None
     """None where there is no target: shown to compare."""
+    ratio: float | None = None
+    """The figure itself where it is a share or a multiple that should be the same however busy the machine is."""
 
 
-def at_least(what: str, measured: float, least: float | None, unit: str = "", *, digits: int = 2) -> Row:
+def at_least(
+    what: str, measured: float, least: float | None, unit: str = "", *, digits: int = 2, is_ratio: bool = False
+) -> Row:
     """A row whose figure should be that high; None of a target only shows it."""
-    target = "" if least is None else f">= {least:g}{unit}"
     return Row(
         what=what,
-        target=target,
-        measured=f"{measured:.{digits}f}{unit}",
+        target="" if least is None else f">= {least:,.6g}{unit}",
+        measured=f"{measured:,.{digits}f}{unit}",
         met=None if least is None else measured >= least,
+        ratio=measured if is_ratio else None,
     )
 
 
-def at_most(what: str, measured: float, most: float | None, unit: str = "", *, digits: int = 2) -> Row:
+def at_most(
+    what: str, measured: float, most: float | None, unit: str = "", *, digits: int = 2, is_ratio: bool = False
+) -> Row:
     """A row whose figure should be that low; None of a target only shows it."""
-    target = "" if most is None else f"<= {most:g}{unit}"
     return Row(
         what=what,
-        target=target,
-        measured=f"{measured:.{digits}f}{unit}",
+        target="" if most is None else f"<= {most:,.6g}{unit}",
+        measured=f"{measured:,.{digits}f}{unit}",
         met=None if most is None else measured <= most,
+        ratio=measured if is_ratio else None,
     )
+
+
+Findings = tuple[Figures, list[Row]]
+"""What a part of a benchmark found: its figures, and its rows of the table."""
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -61,32 +71,22 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([f"{'what':{width}}  {'target':>14}  {'measured':>14}", *lines])
 
 
-def saved_rows() -> list[Row]:
-    """The rows of all that was measured last."""
-    topics = [topic for topic in _known().values() if isinstance(topic, dict)]
+def saved_rows(path: Path = RESULTS) -> list[Row]:
+    """The rows of all that was measured last, or of another file of the kind."""
+    topics = [topic for topic in _known(path).values() if isinstance(topic, dict)]
     return [Row(**row) for topic in topics for row in topic.get("rows", ())]
 
 
-def verdict(met: bool, words: str) -> str:  # noqa: FBT001 - read together with what it is about
-    """A line that says of a target whether it was met."""
-    return f"{'met   ' if met else 'MISSED'} {words}"
-
-
-def save(topic: str, figures: Mapping[str, Any], rows: Sequence[Row] = ()) -> None:
-    """Put the figures of one benchmark into the file, beside those of the others; its rows are those of the table."""
-    known = _known()
+def show_and_save(topic: str, figures: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Print the rows of one benchmark; put them and its figures into the file, beside those of the others."""
+    print(table(rows), flush=True)
+    known = _known(RESULTS)
     known["machine"] = {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    shown = {"rows": [asdict(row) for row in rows]} if rows else {}
-    known[topic] = {"measured_at": now, "load_before": round(LOAD_BEFORE, 2), **shown, **figures}
+    shown = [asdict(row) for row in rows]
+    known[topic] = {"measured_at": now, "load_before": round(LOAD_BEFORE, 2), "rows": shown, **figures}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(known, indent=2) + "\n")
-
-
-def show_and_save(topic: str, figures: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    """Print the rows of one benchmark, and save them with its figures."""
-    print(table(rows), flush=True)
-    save(topic, figures, rows)
 
 
 def main() -> int:
@@ -95,8 +95,8 @@ def main() -> int:
     return 0
 
 
-def _known() -> Figures:
-    known: Figures = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+def _known(path: Path) -> Figures:
+    known: Figures = json.loads(path.read_text()) if path.is_file() else {}
     return known
 
 

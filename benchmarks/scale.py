@@ -6,7 +6,6 @@ Ratios come from turns taken on a short and a long backlog on one server, so tha
 """
 
 import argparse
-import os
 import signal
 import statistics
 import sys
@@ -16,14 +15,14 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import redis
 from sqlalchemy import select
 
 from benchmarks.crew import Crew, crew
 from benchmarks.ground import DURABLE
-from benchmarks.report import save, verdict
+from benchmarks.report import Figures, Findings, at_least, at_most, show_and_save
+from benchmarks.sizes import size
 from cli.status import status_shape
 from models.database import Database
 from models.ids import new_id
@@ -48,7 +47,7 @@ LOOKS = 60
 SINGLES = 5
 LATENCY_SECONDS = "0.5"
 LIMIT_SECONDS = 60.0
-BEHIND_SECONDS, MOST_GROWTH, MOST_REDIS_BYTES, MOST_MS = 2.0, 1.3, 20e6, 50.0
+BEHIND_SECONDS, MOST_GROWTH, MOST_REDIS_MB, MOST_MS = 2.0, 1.3, 20, 50.0
 LEAST_SUBMITTED = {"postgresql": 15_000, "sqlite": 10_000}
 SETTINGS = load_settings(environment={}, dotenv=Path("none")).settings
 
@@ -57,20 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, save; 0 also where a target was missed, for it depends on the machine."""
     given = _given(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
-    figures: dict[str, Any] = {"backlog": given.backlog}
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="mediascribe-bench-"))
         server = stack.enter_context(postgres_server(DURABLE))
-        for url in (server.create_database(), f"sqlite:///{folder}/jobs.db"):
-            figures |= _show_submitted(url)
-        figures |= _show_growth([server.create_database() for _ in range(2)], given.backlog)
+        found = [_submitted(url) for url in (server.create_database(), f"sqlite:///{folder}/jobs.db")]
+        found.append(_growth([server.create_database() for _ in range(2)], given.backlog))
     with crew(1, settings={}, pictures=20, gemini={"latency": LATENCY_SECONDS}) as running:
-        figures |= _show_behind(running, given.backlog)
-    save("scale", figures)
+        found.append(_behind(running, given.backlog))
+    figures: Figures = {"backlog": given.backlog}
+    for part, _ in found:
+        figures |= part
+    show_and_save("scale", figures, [row for _, rows in found for row in rows])
     return 0
 
 
-def _show_submitted(url: str) -> dict[str, float]:
+def _submitted(url: str) -> Findings:
     """Jobs a second that are validated and committed, `BATCH` at a time."""
     database = migrated(url)
     items = [Item(kind="caption", source=f"/media/{number}.jpg") for number in range(BATCH)]
@@ -79,24 +79,27 @@ def _show_submitted(url: str) -> dict[str, float]:
         accept(database, SETTINGS, NewBatch(), items)
     rate = SUBMITTED / (time.perf_counter() - begun)
     database.close()
-    least = LEAST_SUBMITTED[database.dialect]
-    print(verdict(rate >= least, f"{rate:,.0f} jobs/s are submitted to {database.dialect} (target {least:,})"))
-    return {f"submitted_per_second_{database.dialect}": round(rate)}
+    row = at_least(f"submit to {database.dialect}, jobs/s", rate, LEAST_SUBMITTED[database.dialect], digits=0)
+    return {f"submitted_per_second_{database.dialect}": round(rate)}, [row]
 
 
-def _show_growth(urls: Sequence[str], backlog: int) -> dict[str, float]:
+def _growth(urls: Sequence[str], backlog: int) -> Findings:
     """How much more a job costs to dispatch and claim, and to its end, in the long line than in the short one."""
     lines = [_Line(url, count) for url, count in zip(urls, (SHORT, backlog), strict=True)]
     turns = [[line.turn() for line in lines] for _ in range(ROUNDS)]
     for line in lines:
         line.database.close()
-    figures: dict[str, float] = {}
+    figures: Figures = {}
+    rows = []
     for index, what in enumerate(("dispatch and claim", "dispatch, claim and record")):
         short, long = (statistics.median(turn[which][index] for turn in turns) / BUNDLE for which in range(2))
-        words = f"{what}: {1e6 * short:.0f} µs a job in a line of {SHORT:,}, {1e6 * long:.0f} µs in one of {backlog:,}"
-        print(verdict(long / short <= MOST_GROWTH, f"{words}: {long / short:.2f} times (target {MOST_GROWTH})"))
-        figures[f"{what.replace(', ', '_').replace(' ', '_')}_growth"] = round(long / short, 3)
-    return figures
+        rows.append(
+            at_most(f"{what} beside {backlog:,}, to beside {SHORT:,}", long / short, MOST_GROWTH, is_ratio=True)
+        )
+        name = what.replace(", ", "_").replace(" ", "_")
+        figures[f"{name}_growth"] = round(long / short, 3)
+        figures[f"{name}_microseconds"] = {SHORT: round(1e6 * short, 1), backlog: round(1e6 * long, 1)}
+    return figures, rows
 
 
 class _Line:
@@ -122,28 +125,25 @@ class _Line:
         return claimed, time.perf_counter() - begun
 
 
-def _show_behind(running: Crew, backlog: int) -> dict[str, Any]:
+def _behind(running: Crew, backlog: int) -> Findings:
     """A single job beside an idle worker and behind the backlog, with what Redis holds and how long looking takes then."""
     picture = str(running.pictures[0])
     idle = statistics.median(_start_seconds(running, picture) for _ in range(SINGLES))
     batch_id = _fill(running.side.database, picture, backlog)
     _wait(lambda: reports.count_states(running.side.database, JobFilter(batch_id=batch_id))[JobState.SUCCEEDED] > 100)
     behind = max(_start_seconds(running, picture) for _ in range(SINGLES))
-    words = f"a single job starts after {behind:.2f} s behind {backlog:,}, after {idle:.2f} s on an idle system"
-    print(verdict(behind - idle <= BEHIND_SECONDS, f"{words} (target {BEHIND_SECONDS:g} s more)"))
     looks = {name: _p95_ms(look) for name, look in _looks(running.side.database, batch_id).items()}
-    for name, milliseconds in looks.items():
-        print(
-            verdict(
-                milliseconds <= MOST_MS,
-                f"{name}: p95 {milliseconds:.1f} ms beside {backlog:,} jobs (target {MOST_MS:g})",
-            )
-        )
     held = _redis_bytes(running.redis_url)
-    print(
-        verdict(held <= MOST_REDIS_BYTES, f"Redis used {held / 1e6:.1f} MB at most (target {MOST_REDIS_BYTES / 1e6:g})")
-    )
-    return {"idle_start_seconds": idle, "behind_start_seconds": behind, "p95_ms": looks, "redis_peak_bytes": held}
+    rows = [
+        at_most(f"a single job behind {backlog:,}, start later than alone", behind - idle, BEHIND_SECONDS, " s"),
+        *(
+            at_most(f"{name} beside {backlog:,}, p95", milliseconds, MOST_MS, " ms", digits=1)
+            for name, milliseconds in looks.items()
+        ),
+        at_most(f"Redis beside {backlog:,}, at most", held / 1e6, MOST_REDIS_MB, " MB", digits=1),
+    ]
+    figures = {"idle_start_seconds": idle, "behind_start_seconds": behind, "p95_ms": looks, "redis_peak_bytes": held}
+    return figures, rows
 
 
 def _looks(database: Database, batch_id: str) -> dict[str, Callable[[], object]]:
@@ -224,7 +224,7 @@ def _wait(condition: Callable[[], bool]) -> None:
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--backlog", type=int, default=int(os.environ.get("BACKLOG", "1000000")))
+    parser.add_argument("--backlog", type=int, default=int(size("BACKLOG", full=1_000_000, short=50_000)))
     return parser.parse_args(arguments)
 
 

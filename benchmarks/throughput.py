@@ -59,12 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def rows_of(runs: Runs) -> list[Row]:
     """What the table of targets says of these runs; rows of contestants that did not run are left out."""
     rows = [
-        at_least(f"jobs/s, to {ENTRIES[other].title}", ratio, LEAST_RATE)
+        at_least(f"jobs/s, to {ENTRIES[other].title}", ratio, LEAST_RATE, is_ratio=True)
         for other in ("bare", "bare_aiohttp")
         if (ratio := median_ratio(runs, other, lambda run: run.jobs_per_second)) is not None
     ]
     rows += [
-        at_least(f"jobs a CPU second, to {ENTRIES[other].title}", ratio, least)
+        at_least(f"jobs a CPU second, to {ENTRIES[other].title}", ratio, least, is_ratio=True)
         for other, least in TARGETS.items()
         if (ratio := median_ratio(runs, other, lambda run: run.jobs_per_machine_cpu_second)) is not None
     ]

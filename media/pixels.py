@@ -20,7 +20,7 @@ from media.encoding import encoded, shrunk, size_within
 from media.failures import translated
 from media.frames import Frames, chosen_frames
 from media.image import Picture, PictureLimits
-from media.jpeg import strip_metadata
+from media.jpeg import needed_parts
 from media.png import SIGNATURE, strip_ancillary
 from media.sniff import describe, sniff
 from media.tiff import page_places
@@ -65,9 +65,9 @@ def prepared(path: str, limits: PictureLimits) -> Picture:
             _check_size(path, image, limits)
             orientation = _orientation(image)
             if image.format in {"JPEG", "MPO"}:
-                stripped = strip_metadata(data)  # proves that the picture has an end
-                if orientation == 1 and _passes(stripped, image, limits):
-                    return _untouched(stripped, image)
+                needed = needed_parts(data)  # proves that the picture has an end
+                if orientation == 1 and _passes(sum(map(len, needed)), image, limits):
+                    return _untouched(b"".join(needed), image)
             return _made_anew(path, image, chosen_frames(image, data, limits), orientation, limits)
 
 
@@ -121,11 +121,11 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _passes(stripped: bytes, image: Image.Image, limits: PictureLimits) -> bool:
-    """May this JPEG leave as it is?"""
+def _passes(size_bytes: int, image: Image.Image, limits: PictureLimits) -> bool:
+    """May this JPEG, of so many bytes without its metadata, leave as it is?"""
     return (
         image.mode in {"RGB", "L"}
-        and len(stripped) <= limits.max_bytes
+        and size_bytes <= limits.max_bytes
         and image.size == size_within(image.size, limits.max_sent_pixels, limits.max_side)
         and is_srgb(image.info.get("icc_profile"))
     )

@@ -50,7 +50,7 @@ class SandboxLimits:
 
 
 class Sandbox:
-    """A pool of decoding processes, started at the first item."""
+    """A pool of decoding processes, started at the first item where not before."""
 
     def __init__(self, max_workers: int, limits: SandboxLimits | None = None) -> None:
         self._max_workers = max_workers
@@ -58,6 +58,16 @@ class Sandbox:
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
         self._closing = threading.Event()
+
+    @property
+    def is_running(self) -> bool:
+        """Are the processes there, so that submitting starts none? Never waits, not even while they start."""
+        pool = self._pool
+        return pool is not None and pool.active
+
+    def start(self) -> None:
+        """Start the processes where they do not run, and return when they do. Raises RuntimeError after `close`."""
+        self._running_pool()
 
     def submit(self, function: Callable[..., Any], *args: object, timeout_seconds: float) -> Future[Any]:
         """Run `function(*args)` in a decoding process; function, arguments and result must pickle.

@@ -20,6 +20,7 @@ from tasks.remedies import Remedy, Take, given_up, remedy_for
 from worker.admission import Pass, admit, give_back, note_end
 from worker.booking import call_record
 from worker.containment import contained
+from worker.decoding import decoded
 from worker.markers import DOUBTED, NEXT, WAS_SPLIT, doubt_marker, split_marker
 from worker.parcels.calls import Brought, by_parcel, was_in_batch
 from worker.tiers import is_refusal, refusal
@@ -109,11 +110,10 @@ def _fall_back(work: Work, clip: Clip, course: _Course) -> None:
 
 async def _parts(work: Work, clip: Clip, tools: Tools) -> tuple[Clip, ...]:
     how = Preparation(limits=tools.limits, options=work.options, model=work.job.model)
-    splitting = tools.sandbox.submit(
-        work.kind.split or _unsplittable, str(clip.path), str(work.folder or ""), how, clip,
+    parts: tuple[Clip, ...] = await decoded(
+        tools.sandbox, work.kind.split or _unsplittable, str(clip.path), str(work.folder or ""), how, clip,
         timeout_seconds=tools.settings.decoder_timeout_seconds,
     )  # fmt: skip
-    parts: tuple[Clip, ...] = await asyncio.wrap_future(splitting)
     return parts
 
 

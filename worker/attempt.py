@@ -25,6 +25,7 @@ from tasks.base import Clip, Preparation, Prepared, hash_question, read_options
 from tasks.registry import find_kind
 from worker.asking import recall, settle, tell_progress
 from worker.containment import contained
+from worker.decoding import decoded
 from worker.parcels.calls import recall_calls
 from worker.retry import Outcome
 from worker.shelf import Shelf
@@ -145,12 +146,11 @@ async def prepare(work: Work, begin_at: Position | None, tools: Tools, shelf: Sh
             _make_folder(work, tools)
         await shelf.take(tools.limits.recording.portion_bytes)
     how = Preparation(limits=tools.limits, options=work.options, model=work.job.model, begin=begin_at)
-    decoding = tools.sandbox.submit(
-        work.kind.prepare, str(work.file.path), str(work.folder or ""), how,
-        timeout_seconds=tools.settings.decoder_timeout_seconds,
-    )  # fmt: skip
     try:
-        portion: Prepared = await asyncio.wrap_future(decoding)
+        portion: Prepared = await decoded(
+            tools.sandbox, work.kind.prepare, str(work.file.path), str(work.folder or ""), how,
+            timeout_seconds=tools.settings.decoder_timeout_seconds,
+        )  # fmt: skip
     except FailureError as error:
         raise _named(error, work.file) from error
     work.add(portion)

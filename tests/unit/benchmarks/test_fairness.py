@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks.contestants.by_hand import prepared
 from benchmarks.idle import statements_since
 from benchmarks.measuring import Measured
+from benchmarks.photo import by_mediascribe, by_pillow
 from benchmarks.pictures import draw_pictures
 from benchmarks.report import at_least, at_most
 from benchmarks.throughput import median_ratio
@@ -18,6 +20,14 @@ SEED = 7
 def test_by_hand_and_mediascribe_send_the_same_bytes(tmp_path: Path) -> None:
     for path in draw_pictures(tmp_path, 3, seed=SEED):
         assert prepared(str(path)) == prepare_picture(str(path), PictureLimits()).data
+
+
+def test_pillow_alone_and_mediascribe_make_the_same_of_a_photo(tmp_path: Path) -> None:
+    (drawn,) = draw_pictures(tmp_path, 1, seed=SEED)
+    path = tmp_path / "photo.jpg"
+    with Image.open(drawn) as image:
+        image.resize((3_200, 2_400)).save(path, quality=90)
+    assert by_pillow(str(path)) == by_mediascribe(str(path))
 
 
 def test_the_pictures_hold_metadata_that_is_not_sent(tmp_path: Path) -> None:
