@@ -147,14 +147,7 @@ class Worker:
             runner=self.runner, worker_id=self.id, lease_seconds=self._settings.lease_seconds,
         )  # fmt: skip
         self._courier = None if role.alone else make_courier(self._settings, database)
-        wakes = {Chore.PARCEL: self._office.wake}
-        if self._courier is not None:
-            wakes[Chore.WEBHOOK] = self._courier.wake
-        self.housekeeper = Housekeeper(
-            database=database, feeder=self.feeder, lanes=self.lanes, today=self._today, wake=self._wake,
-            lease_seconds=self._settings.lease_seconds, isolation=None if role.alone else Isolation(database=database),
-            wakes=wakes,
-        )  # fmt: skip
+        self.housekeeper = self._make_housekeeper(role)
 
     def start(self) -> None:
         """Register, and begin to work. Raises DatabaseUnavailableError."""
@@ -229,6 +222,16 @@ class Worker:
             ),
             when_room=self._wake.set,
         )
+
+    def _make_housekeeper(self, role: Role) -> Housekeeper:
+        wakes = {Chore.PARCEL: self._office.wake}
+        if self._courier is not None:
+            wakes[Chore.WEBHOOK] = self._courier.wake
+        return Housekeeper(
+            database=self._database, feeder=self.feeder, lanes=self.lanes, today=self._today, wake=self._wake,
+            lease_seconds=self._settings.lease_seconds,
+            isolation=None if role.alone else Isolation(database=self._database), wakes=wakes,
+        )  # fmt: skip
 
     def _make_tools(self, runner: Runner, after_record: Callable[[Sequence[Record]], None]) -> Tools:
         shared = (self._database, self._executor, self._give_up)
