@@ -30,6 +30,7 @@ from models.job import Job
 from models.moves import Record, succeeded
 from models.state import JobState
 from models.store import causes, claims, dispatch, leases, queries, reports, usage
+from models.store.outlook import look
 from models.store.queries import JobFilter
 from models.store.record import record
 from models.store.submit import NewBatch
@@ -115,7 +116,7 @@ class _Line:
     def turn(self) -> tuple[float, float]:
         """Look, announce, claim and record a bundle; seconds until it was claimed, and until it was recorded."""
         begun = time.perf_counter()
-        dispatch.look(self.database, alive_seconds=60.0)
+        look(self.database, alive_seconds=60.0)
         ids = dispatch.announce(self.database, limit=BUNDLE)
         jobs = claims.claim(self.database, ids, worker_id=self._worker_id, lease_seconds=60.0)
         claimed = time.perf_counter() - begun

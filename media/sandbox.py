@@ -47,16 +47,21 @@ class SandboxLimits:
     """Address space, which counts what libraries map: 0.25 GB before an item, 0.8 GB with a picture of 98 megapixels."""
     max_tasks: int = 5_000
     """Items after which a process is replaced, against leaks in decoders."""
+    idle_seconds: float = 120.0
+    """After so long without an item the processes end, 100 MB each; to start them again makes the next item 0.15 s later."""
 
 
 class Sandbox:
-    """A pool of decoding processes, started at the first item where not before."""
+    """A pool of decoding processes, started at the first item where not before, and at the first one after a long rest."""
 
     def __init__(self, max_workers: int, limits: SandboxLimits | None = None) -> None:
         self._max_workers = max_workers
         self._limits = limits or SandboxLimits()
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
+        self._in_hand = 0
+        """Items that a pool has and that have not come back."""
+        self._rests_since = 0.0
         self._closing = threading.Event()
 
     @property
@@ -67,7 +72,8 @@ class Sandbox:
 
     def start(self) -> None:
         """Start the processes where they do not run, and return when they do. Raises RuntimeError after `close`."""
-        self._running_pool()
+        with self._lock:
+            self._running_pool()
 
     def submit(self, function: Callable[..., Any], *args: object, timeout_seconds: float) -> Future[Any]:
         """Run `function(*args)` in a decoding process; function, arguments and result must pickle.
@@ -91,11 +97,16 @@ class Sandbox:
 
     def _schedule(self, task: "_Task", *, is_last_try: bool) -> None:
         arguments = (task.function, task.args, task.timeout_seconds)
-        inner = self._running_pool().schedule(_shielded, args=arguments, timeout=task.timeout_seconds)
+        with self._lock:  # or the pool might end in between
+            inner = self._running_pool().schedule(_shielded, args=arguments, timeout=task.timeout_seconds)
+            self._in_hand += 1
         task.outcome.add_done_callback(lambda outcome: _cancel_with(outcome, inner))
         inner.add_done_callback(lambda done: self._settle(task, done, is_last_try=is_last_try))
 
     def _settle(self, task: "_Task", inner: Future[Any], *, is_last_try: bool) -> None:
+        with self._lock:
+            self._in_hand -= 1
+            self._rests_since = time.monotonic()
         try:
             result = inner.result()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it becomes the outcome of this one item
@@ -111,14 +122,14 @@ class Sandbox:
                 task.outcome.set_result(result)
 
     def _running_pool(self) -> ProcessPool:
-        with self._lock:
-            if self._closing.is_set():
-                raise RuntimeError("the sandbox is closed; make a new one")
-            if self._pool is None or not self._pool.active:
-                self._pool = self._started_pool()
-            return self._pool
+        if self._closing.is_set():
+            raise RuntimeError("the sandbox is closed; make a new one")
+        if self._pool is None or not self._pool.active:
+            self._pool = self._started_pool()
+        return self._pool
 
     def _started_pool(self) -> ProcessPool:
+        self._rests_since = time.monotonic()
         pool = ProcessPool(
             max_workers=self._max_workers,
             max_tasks=self._limits.max_tasks,
@@ -127,9 +138,32 @@ class Sandbox:
             context=multiprocessing.get_context("spawn"),
         )
         started = threading.Event()
-        threading.Thread(target=_keep, args=(pool, started, self._closing), name="sandbox-keeper", daemon=True).start()
+        threading.Thread(target=self._keep, args=(pool, started), name="sandbox-keeper", daemon=True).start()
         started.wait()
         return pool
+
+    def _keep(self, pool: ProcessPool, started: threading.Event) -> None:
+        """Be the thread that starts the pool, outlive it, and clear away what is left of one that broke or rested for long."""
+        try:
+            _ = pool.active  # asking starts it
+        finally:
+            started.set()
+        while pool.active:
+            time.sleep(_KEEPER_PERIOD_SECONDS)
+            if self._gives_up(pool):
+                _end(pool, kill=False)
+                return
+        if not self._closing.is_set():
+            pool.join()
+
+    def _gives_up(self, pool: ProcessPool) -> bool:
+        """Has the pool had nothing to do for long? Then the next item will start another."""
+        with self._lock:
+            has_rested = time.monotonic() - self._rests_since >= self._limits.idle_seconds
+            if self._pool is not pool or self._in_hand or not has_rested:
+                return False
+            self._pool = None
+            return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,18 +177,6 @@ class _Task:
 def _cancel_with(outcome: Future[Any], inner: Future[Any]) -> None:
     if outcome.cancelled():
         inner.cancel()
-
-
-def _keep(pool: ProcessPool, started: threading.Event, closing: threading.Event) -> None:
-    """Be the thread that starts the pool, outlive it, and clear away what is left of a broken one."""
-    try:
-        _ = pool.active  # asking starts it
-    finally:
-        started.set()
-    while pool.active:
-        time.sleep(_KEEPER_PERIOD_SECONDS)
-    if not closing.is_set():
-        pool.join()
 
 
 def _end(pool: ProcessPool, *, kill: bool) -> None:

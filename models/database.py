@@ -61,6 +61,8 @@ class Database:
     reader: Engine
     together: Engine
     """Reads several statements in one transaction, where `reader` has none."""
+    walker: Engine
+    """Reads as `reader` does, but walks indexes (`models.store.walk`)."""
 
     @property
     def dialect(self) -> str:
@@ -70,31 +72,37 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end. Raises DatabaseUnavailableError, DatabaseNotReadyError."""
-        with _translated(self.writer), self.writer.begin() as connection:
+        with _translated(self), self.writer.begin() as connection:
             yield connection
 
     @contextmanager
     def write_unsynced(self) -> Iterator[Connection]:
         """The same for what a power cut may undo, as it means nothing after one: SQLite does not wait for the disk."""
-        with _translated(self.writer), self.writer.execution_options(**_UNSYNCED).begin() as connection:
+        with _translated(self), self.writer.execution_options(**_UNSYNCED).begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """For reading; several statements may see different moments."""
-        with _translated(self.reader), self.reader.begin() as connection:
+        with _translated(self), self.reader.begin() as connection:
             yield connection
 
     @contextmanager
     def read_together(self) -> Iterator[Connection]:
         """For reading in one transaction, whose own settings end with it."""
-        with _translated(self.together), self.together.begin() as connection:
+        with _translated(self), self.together.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read_walking(self) -> Iterator[Connection]:
+        """For reading what an index has in the order wanted; several statements may see different moments."""
+        with _translated(self), self.walker.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """Close every pooled connection."""
-        self.writer.dispose()
-        self.reader.dispose()
+        for engine in (self.writer, self.reader, self.walker):
+            engine.dispose()
 
 
 def again_after_conflict(verb: Callable[P, R]) -> Callable[P, R]:
@@ -116,25 +124,7 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
-    engine = create_engine(
-        parsed,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=15,
-        connect_args={
-            "connect_timeout": 5,
-            "keepalives_idle": 30,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-            "application_name": "mediascribe",
-            "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s -c timezone=UTC",
-        },
-    )
-    # A read of one statement needs no BEGIN and no COMMIT, which are a way to the server each. Nothing is lost: where a
-    # transaction has several, each of them sees what is committed when it begins (READ COMMITTED).
-    alone = engine.execution_options(isolation_level="AUTOCOMMIT")
-    return Database(writer=engine, reader=alone, together=engine)
+    return _open_postgresql(parsed, pool_size=pool_size)
 
 
 def parse_url(url: str) -> URL:
@@ -152,6 +142,43 @@ def parse_url(url: str) -> URL:
             f"MEDIASCRIBE_DATABASE_URL names {parsed.drivername!r}; mediascribe stores in sqlite:/// or postgresql://"
         )
     return parsed
+
+
+_SERVER_OPTIONS = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
+WALKING = {
+    "enable_sort": "off", "enable_incremental_sort": "off", "enable_bitmapscan": "off", "enable_seqscan": "off"
+}  # fmt: skip
+"""With these settings PostgreSQL neither sorts, nor reads a table in the order of its pages, where an index has the order."""
+
+
+def _open_postgresql(url: URL, *, pool_size: int) -> Database:
+    def engine(options: str) -> Engine:
+        return create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=15,
+            connect_args={
+                "connect_timeout": 5,
+                "keepalives_idle": 30,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 30_000,
+                "application_name": "mediascribe",
+                "options": options,
+            },
+        )
+
+    together = engine(_SERVER_OPTIONS)
+    # Its connections have these settings for good: to set them for each read would be three ways to the server more.
+    walker = engine(" ".join([_SERVER_OPTIONS, *(f"-c {name}={value}" for name, value in WALKING.items())]))
+    # A read of one statement needs no BEGIN and no COMMIT, which are a way to the server each. Nothing is lost: where a
+    # transaction has several, each of them sees what is committed when it begins (READ COMMITTED).
+    alone: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+    return Database(
+        writer=together, reader=together.execution_options(**alone), together=together,
+        walker=walker.execution_options(**alone),
+    )  # fmt: skip
 
 
 def _open_sqlite(url: URL) -> Database:
@@ -172,7 +199,8 @@ def _open_sqlite(url: URL) -> Database:
         return made
 
     reader = engine(pool_size=4, begin="BEGIN")
-    return Database(writer=engine(pool_size=1, begin="BEGIN IMMEDIATE"), reader=reader, together=reader)
+    writer = engine(pool_size=1, begin="BEGIN IMMEDIATE")
+    return Database(writer=writer, reader=reader, together=reader, walker=reader)
 
 
 _UNSYNCED = {"synchronous": "NORMAL"}
@@ -200,9 +228,9 @@ def sqlite_path(url: str) -> Path | None:
 
 
 @contextmanager
-def _translated(engine: Engine) -> Iterator[None]:
+def _translated(database: Database) -> Iterator[None]:
     """SQLAlchemy's exceptions as ours; addresses in messages never show a password."""
-    place = engine.url.render_as_string(hide_password=True)
+    place = database.writer.url.render_as_string(hide_password=True)
     try:
         yield
     except (InterfaceError, PoolTimeoutError) as error:
@@ -219,7 +247,7 @@ def _translated(engine: Engine) -> Iterator[None]:
                 f"{place} is no SQLite database; name another file, or none to make a new one"
             ) from error
         if state == READ_ONLY:
-            engine.dispose()  # after a failover the address may lead to the new primary
+            database.close()  # after a failover the address may lead to the new primary
         if state.startswith(CONFLICT):
             raise DatabaseConflictError(f"the database {place} met a conflict: {reason}") from error
         if isinstance(error, OperationalError) or error.connection_invalidated or state.startswith(PASSING):

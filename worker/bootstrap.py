@@ -31,6 +31,7 @@ from models.ids import new_id
 from models.moves import Record
 from models.store import lanes, leases
 from models.store.budgets import set_budget
+from models.store.outlook import Chore
 from models.store.tallies import fold_tallies
 from models.tier import tier_of
 from tasks.base import MediaLimits
@@ -145,11 +146,8 @@ class Worker:
             database=open_database(self._settings.resolved_database_url(), pool_size=1),
             runner=self.runner, worker_id=self.id, lease_seconds=self._settings.lease_seconds,
         )  # fmt: skip
-        self.housekeeper = Housekeeper(
-            database=database, feeder=self.feeder, lanes=self.lanes, today=self._today, wake=self._wake,
-            lease_seconds=self._settings.lease_seconds, isolation=None if role.alone else Isolation(database=database),
-        )  # fmt: skip
         self._courier = None if role.alone else make_courier(self._settings, database)
+        self.housekeeper = self._make_housekeeper(role)
 
     def start(self) -> None:
         """Register, and begin to work. Raises DatabaseUnavailableError."""
@@ -224,6 +222,16 @@ class Worker:
             ),
             when_room=self._wake.set,
         )
+
+    def _make_housekeeper(self, role: Role) -> Housekeeper:
+        wakes = {Chore.PARCEL: self._office.wake}
+        if self._courier is not None:
+            wakes[Chore.WEBHOOK] = self._courier.wake
+        return Housekeeper(
+            database=self._database, feeder=self.feeder, lanes=self.lanes, today=self._today, wake=self._wake,
+            lease_seconds=self._settings.lease_seconds,
+            isolation=None if role.alone else Isolation(database=self._database), wakes=wakes,
+        )  # fmt: skip
 
     def _make_tools(self, runner: Runner, after_record: Callable[[Sequence[Record]], None]) -> Tools:
         shared = (self._database, self._executor, self._give_up)

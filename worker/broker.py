@@ -191,19 +191,14 @@ def _is_bundle(ids: object) -> TypeGuard[list[str]]:
 
 def run_worker(loaded: LoadedSettings) -> int:
     """Run a Celery worker in this process until it is told to leave; its exit status."""
-    app = _app(loaded)
     # Celery's own lines say nothing that ours do not: only its warnings are shown.
     level = "debug" if loaded.settings.log_level == "debug" else "warning"
-    arguments = [
-        "--quiet",
-        "worker",
-        "--without-gossip",
-        "--without-mingle",
-        "--without-heartbeat",
-        "--loglevel",
-        level,
-    ]
-    return int(app.worker_main(arguments) or 0)
+    # Not by its command line, which brings a shell and all of its commands into memory.
+    worker = _app(loaded).Worker(
+        quiet=True, loglevel=level, without_gossip=True, without_mingle=True, without_heartbeat=True
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
 
 
 def _app(loaded: LoadedSettings) -> Celery:

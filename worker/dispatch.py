@@ -16,7 +16,7 @@ import structlog
 from models.database import Database
 from models.moves import ClaimedJob
 from models.store import claims, dispatch
-from models.store.dispatch import Outlook
+from models.store.outlook import Chore, Outlook, look
 from worker.announcing import Announcer, Announcing
 from worker.execute import Runner
 from worker.lanes import Lanes
@@ -48,12 +48,14 @@ def announcing_by(announcer: Announcer, database: Database) -> Announcing:
     return Announcing(announcer, give_back=partial(dispatch.unannounce, database))
 
 
-def publish(database: Database, announcing: Announcing, *, alive_seconds: float) -> Outlook:
-    """Hand over the next jobs in line to be announced, as far as the window allows; what there was to do.
+def publish(
+    database: Database, announcing: Announcing, *, alive_seconds: float, chores: frozenset[Chore] = frozenset()
+) -> Outlook:
+    """Hand over the next jobs in line to be announced, as far as the window allows; what there was to do, also of `chores`.
 
     While the broker is away, an empty bundle now and then finds out whether it is back.
     """
-    outlook = dispatch.look(database, alive_seconds=alive_seconds)
+    outlook = look(database, alive_seconds=alive_seconds, chores=chores)
     if outlook.is_due:
         dispatch.wake(database)
     window = outlook.slots * WINDOW_PER_SLOT - outlook.announced
@@ -108,8 +110,6 @@ class Feeder:
         self._trouble: str | None = None
         self.workers = 1
         """How many live, as far as the last look told."""
-        self.due_in_seconds: float | None = None
-        """When the last look found that the next waiting job is due."""
         self._kept: deque[str] = deque(maxlen=KEEP_AT_MOST)
         """Announced jobs that there was no room for yet."""
         self._keeping = threading.Lock()
@@ -127,17 +127,19 @@ class Feeder:
             self._last_bundle = time.monotonic()
         return taken
 
-    def tick(self) -> int:
-        """Take what was kept, announce, or feed the own slots; how many jobs were taken.
+    def tick(self, chores: frozenset[Chore] = frozenset()) -> Outlook:
+        """Take what was kept, announce, or feed the own slots; what there was to do before, also of `chores`.
 
         Raises DatabaseUnavailableError.
         """
-        self.due_in_seconds = None  # a look that fails must not leave an old answer
-        return self._probe() + self._take_kept() + self._announce_or_feed()
+        self._probe()
+        self._take_kept()
+        return self._announce_or_feed(chores)
 
-    def _probe(self) -> int:
+    def _probe(self) -> None:
         """Take a job of each stopped lane that may be tried."""
-        return sum(self._runner.take(partial(self._claim_probe, lane), 1) for lane in self._lanes.due_for_probe())
+        for lane in self._lanes.due_for_probe():
+            self._runner.take(partial(self._claim_probe, lane), 1)
 
     def _claim_probe(self, lane: str, _room: int) -> list[ClaimedJob]:
         jobs = claims.claim_probe(
@@ -154,21 +156,22 @@ class Feeder:
         if kept:
             dispatch.unannounce(self._database, kept)
 
-    def _announce_or_feed(self) -> int:
+    def _announce_or_feed(self, chores: frozenset[Chore]) -> Outlook:
         if self._announcing is None:
-            outlook = dispatch.look(self._database, alive_seconds=self._lease_seconds)
-            self.due_in_seconds, self.workers = outlook.due_in_seconds, outlook.workers
+            outlook = look(self._database, alive_seconds=self._lease_seconds, chores=chores)
             if outlook.is_due:
                 dispatch.wake(self._database)
-            return self._feed(lost_after_seconds=None) if outlook.is_due or outlook.is_free or self._alone else 0
-        outlook = publish(self._database, self._announcing, alive_seconds=self._lease_seconds)
-        self.due_in_seconds, self.workers = outlook.due_in_seconds, outlook.workers
-        trouble = self._announcing.trouble
-        self._tell(trouble)
-        is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS
-        if (is_silent or trouble) and (outlook.is_free or outlook.announced):
-            return self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
-        return 0
+            if outlook.is_due or outlook.is_free or self._alone:
+                self._feed(lost_after_seconds=None)
+        else:
+            outlook = publish(self._database, self._announcing, alive_seconds=self._lease_seconds, chores=chores)
+            trouble = self._announcing.trouble
+            self._tell(trouble)
+            is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS
+            if (is_silent or trouble) and (outlook.is_free or outlook.announced):
+                self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
+        self.workers = outlook.workers
+        return outlook
 
     def _tell(self, trouble: str | None) -> None:
         """Log when the broker goes and comes."""

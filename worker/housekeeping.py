@@ -1,21 +1,23 @@
 """The housekeeper: one thread a worker that dispatches, works on bulk actions and sweeps, again and again, whatever happens.
 
-It is woken when the worker has room, and otherwise looks around by itself, less often the longer nothing happens.
+It is woken when the worker has room, and otherwise looks around by itself. One statement tells it what there is to do, for its
+worker's other threads too, so that a worker with nothing to do asks little.
 """
 
 import random
 import threading
 import time
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from models.database import Database, DatabaseConflictError, DatabaseNotReadyError, DatabaseUnavailableError
-from models.store import holds
+from models.store.outlook import Chore, Outlook
 from worker.bulk import BulkWork
 from worker.dispatch import Feeder
 from worker.lanes import Lanes
 from worker.quota.today import Today
-from worker.sweep import Isolation, sweep
+from worker.sweep import SWEPT, Isolation, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +26,11 @@ BUSY_SECONDS = 0.05
 IDLE_SECONDS = 1.0
 SWEEP_SECONDS = 4.0
 """Between two sweeps at most, so that a lost worker's jobs run again within five seconds of their leases' end."""
-SILENT_LEASES = 2.0
-"""For so many leases a silent worker may yet record the calls that it has money held for."""
+ASK_SECONDS = 1.0
+"""Between two questions after what others wait for."""
+OFTEN = frozenset({Chore.BULK_ACTION, Chore.WEBHOOK, Chore.PARCEL})
+SELDOM = SWEPT | {Chore.ALONE}
+"""What is asked about with each sweep."""
 LEAVE_SECONDS = 15.0
 """What an isolated process takes beyond its grace to record what it gives back."""
 
@@ -43,8 +48,9 @@ class Housekeeper:
         wake: threading.Event,
         lease_seconds: float,
         isolation: Isolation | None,
+        wakes: Mapping[Chore, Callable[[], None]],
     ) -> None:
-        """`wake` is set by whoever knows that there is something to do."""
+        """`wake` is set by whoever knows that there is something to do; `wakes` has whom to tell of what they look after."""
         self._database = database
         self._feeder = feeder
         self._lanes = lanes
@@ -52,10 +58,14 @@ class Housekeeper:
         self._wake = wake
         self._bulk = BulkWork(database)
         self._isolation = isolation
+        self._wakes = wakes
         self._lease_seconds = lease_seconds
         self._sweep_seconds = max(0.5, min(SWEEP_SECONDS, lease_seconds / 4))
         # Not at once: after an outage of the database, workers that live must be able to renew before they are judged.
         self._next_sweep = time.monotonic() + self._sweep_seconds
+        self._next_question = 0.0
+        self._outlook: Outlook | None = None
+        """What the latest look told; a look that fails leaves no old answer."""
         self._stopped = False
         self._away = False
         self._thread = threading.Thread(target=self._work_until_stopped, name="mediascribe-housekeeping", daemon=True)
@@ -100,21 +110,35 @@ class Housekeeper:
 
     def _look_around(self) -> None:
         self._wake.clear()
-        self._feeder.tick()
+        self._outlook = None
+        self._outlook = self._feeder.tick(self._asked())
         self._lanes.refresh()
         self._today.refresh()
-        self._bulk.tick()
-        if time.monotonic() < self._next_sweep:
-            return
-        self._next_sweep = time.monotonic() + self._sweep_seconds * (0.5 + random.random() / 2)
-        sweep(self._database)
-        holds.presume_lost(self._database, silent_seconds=SILENT_LEASES * self._lease_seconds)
+        self._do(self._outlook.chores)
+
+    def _asked(self) -> frozenset[Chore]:
+        """What it is time to ask about."""
+        now = time.monotonic()
+        asked: frozenset[Chore] = frozenset()
+        if now >= self._next_question:
+            self._next_question = now + ASK_SECONDS
+            asked |= OFTEN
+        if now >= self._next_sweep:
+            self._next_sweep = now + self._sweep_seconds * (0.5 + random.random() / 2)
+            asked |= SELDOM
+        return asked
+
+    def _do(self, chores: frozenset[Chore]) -> None:
+        for chore in chores & self._wakes.keys():
+            self._wakes[chore]()
+        self._bulk.tick(is_any=Chore.BULK_ACTION in chores)
+        sweep(self._database, chores, lease_seconds=self._lease_seconds)
         if self._isolation is not None:
-            self._isolation.tick()
+            self._isolation.tick(is_any_waiting=Chore.ALONE in chores)
 
     def _rest(self) -> None:
         time.sleep(BUSY_SECONDS)
         if self._bulk.is_under_way:
             return
-        due_in_seconds = self._feeder.due_in_seconds
+        due_in_seconds = None if self._outlook is None else self._outlook.due_in_seconds
         self._wake.wait(IDLE_SECONDS if due_in_seconds is None else min(IDLE_SECONDS, max(0.0, due_in_seconds)))

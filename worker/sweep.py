@@ -8,13 +8,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import structlog
 
 from models.database import Database
 from models.ids import new_id
-from models.store import dispatch, leases, questions, reports
+from models.store import holds, leases, questions, reports
+from models.store.outlook import Chore
 from models.store.submit import close_abandoned
 from worker.scratch import is_running
 
@@ -23,15 +25,22 @@ log = structlog.get_logger(__name__)
 KEEP_WORKERS_SECONDS = 24 * 3_600.0
 
 
-def sweep(database: Database) -> int:
-    """Take back what lapsed, end what is overdue, free what nobody asks any more; how many jobs moved. Raises DatabaseUnavailableError."""
-    lapsed = leases.lapse(database)
-    expired = leases.expire(database)
-    questions.free_abandoned(database)
-    close_abandoned(database)
+SWEPT = frozenset({Chore.LAPSED, Chore.OVERDUE, Chore.QUESTION, Chore.BATCH, Chore.HOLD})
+"""What a sweep does."""
+
+
+def sweep(database: Database, chores: Collection[Chore] = SWEPT, *, lease_seconds: float) -> None:
+    """Do those of a sweep's chores, each of which is nothing where there is nothing to do. Raises DatabaseUnavailableError."""
+    lapsed = leases.lapse(database) if Chore.LAPSED in chores else 0
+    expired = leases.expire(database) if Chore.OVERDUE in chores else 0
+    if Chore.QUESTION in chores:
+        questions.free_abandoned(database)
+    if Chore.BATCH in chores:
+        close_abandoned(database)
+    if Chore.HOLD in chores:
+        holds.presume_lost(database, silent_seconds=holds.SILENT_LEASES * lease_seconds)
     if lapsed or expired:
         log.warning("swept", lapsed=lapsed, expired=expired)
-    return lapsed + expired
 
 
 def take_back_from_dead(database: Database, host: str) -> int:
@@ -65,15 +74,15 @@ class Isolation:
     """Such processes at once."""
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def tick(self) -> None:
-        """Reap what ended, take back what died, start what waits. Raises DatabaseUnavailableError."""
+    def tick(self, *, is_any_waiting: bool) -> None:
+        """Reap what ended, take back what died, start one for what waits. Raises DatabaseUnavailableError."""
         for worker_id, child in list(self._children.items()):
             if child.poll() is not None:
                 del self._children[worker_id]
                 if child.returncode != 0:
                     log.error("an isolated process died", worker=worker_id, returncode=child.returncode)
                     leases.lapse(self.database, worker_id=worker_id)
-        if len(self._children) < self.most and dispatch.any_alone(self.database):
+        if is_any_waiting and len(self._children) < self.most:
             worker_id = new_id("wrk")
             self._children[worker_id] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [*self.command, worker_id], stdin=subprocess.DEVNULL, env=os.environ.copy()

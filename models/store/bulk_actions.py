@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select, update
 
 from models.base import db_now
 from models.bulk_action import OPEN, BulkAction, BulkState, BulkVerb
@@ -108,10 +108,9 @@ def create_bulk_action(database: Database, new: NewBulkAction, *, request: Reque
     return action_id
 
 
-def is_any_open(database: Database) -> bool:
+def is_any_open() -> ColumnElement[bool]:
     """Is there one to work on? Uses ix_bulk_action_open."""
-    with database.read() as connection:
-        return connection.execute(select(BulkAction.id).where(_is_open()).limit(1)).first() is not None
+    return exists().where(_is_open())
 
 
 @again_after_conflict

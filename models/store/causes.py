@@ -9,7 +9,6 @@ from models.database import Database
 from models.job import Job
 from models.state import JobState
 from models.store.queries import JobFilter, matching, stretch_of
-from models.store.walk import walking
 
 MOST_GROUPED = 5_000
 """Failures that are grouped by their cause: what went wrong lately, in a time that does not grow with all that ever did."""
@@ -43,7 +42,7 @@ def failure_groups(database: Database, wanted: JobFilter, *, limit: int = 100) -
         .order_by(func.count().desc())
         .limit(limit)
     )
-    with walking(database) as connection:
+    with database.read_walking() as connection:
         rows = connection.execute(grouped).all()
         examples = [f"job_{row.example.replace('-', '')}" for row in rows]
         found = connection.execute(select(Job.id, Job.source).where(Job.id.in_(examples)))

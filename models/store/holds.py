@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Executable, delete, literal, select, true, update
+from sqlalchemy import ColumnElement, Connection, Executable, delete, exists, literal, select, true, update
 
 from models.base import TypedId, db_after, db_now, nano_usd
 from models.budget import EVERY_LANE, Budget, Hold, Period, Scope
@@ -22,6 +22,9 @@ from models.store.budgets import Target, named, sums_of
 from models.store.rows import BIG, TEXT, RowShape, insert_into
 from models.store.spending import add_spending, database_time, today
 from models.worker import Worker
+
+SILENT_LEASES = 2.0
+"""For so many leases a silent worker may yet record the calls that it has money held for."""
 
 _HOLDS = RowShape(
     name="holds",
@@ -139,16 +142,21 @@ def in_parcel() -> ColumnElement[bool]:
     return select(ParcelledCall.id).where(ParcelledCall.id == Hold.id).exists()
 
 
+def is_any_lost(*, silent_seconds: float) -> ColumnElement[bool]:
+    """Is there a hold of a worker that left or was silent for so long?"""
+    return exists(select(Hold.id).where(_is_lost(silent_seconds)))
+
+
 def presume_lost(database: Database, *, silent_seconds: float) -> int:
-    """End the holds of workers that left or were silent for so long; how many. A look without a lock comes first."""
+    """End the holds of workers that left or were silent for so long; how many."""
+    with database.write() as connection:
+        return presume_spent(connection, database.dialect, _is_lost(silent_seconds))
+
+
+def _is_lost(silent_seconds: float) -> ColumnElement[bool]:
     alive = (Worker.id == Hold.worker_id) & Worker.stopped_at.is_(None)
     alive &= Worker.beat_at > db_after(literal(-silent_seconds))
-    lost = ~select(Worker.id).where(alive).exists() & ~in_parcel()
-    with database.read() as connection:
-        if connection.execute(select(Hold.id).where(lost).limit(1)).first() is None:
-            return 0
-    with database.write() as connection:
-        return presume_spent(connection, database.dialect, lost)
+    return ~select(Worker.id).where(alive).exists() & ~in_parcel()
 
 
 def _locked(connection: Connection, wants: Sequence[Want]) -> dict[_Key, Decimal]:

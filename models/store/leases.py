@@ -7,7 +7,7 @@ window; nothing is rescued by way of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, insert, literal, or_, select, update
 
 from models.attempt import Attempt
 from models.base import TypedId, db_after, db_now
@@ -98,6 +98,11 @@ def leave(database: Database, worker_id: str) -> None:
         presume_spent(connection, database.dialect, (Hold.worker_id == worker_id) & ~in_parcel())
 
 
+def is_any_lapsed() -> ColumnElement[bool]:
+    """Is there a job whose lease ran out? Uses ix_job_running."""
+    return exists().where(Job.state == JobState.RUNNING, _has_lapsed())
+
+
 def lapse(database: Database, *, worker_id: str | None = None) -> int:
     """Take back the jobs whose lease ran out (or that a worker known to be dead held); how many.
 
@@ -105,11 +110,8 @@ def lapse(database: Database, *, worker_id: str | None = None) -> int:
     `worker_lost`, those that somebody asked to cancel end as cancelled. Guarded by state and lease within the
     statement, so that a worker that is alive after all keeps what it renewed or finished. Uses ix_job_running.
     """
-    gone = Job.lease_until < db_now() if worker_id is None else Job.lease_owner == worker_id
+    gone = _has_lapsed() if worker_id is None else Job.lease_owner == worker_id
     lost = and_(Job.state == JobState.RUNNING, gone)
-    with database.read() as connection:
-        if connection.execute(select(Job.id).where(lost).limit(1)).first() is None:
-            return 0
     taken = 0
     while (slice_ := _lapse_slice(database, lost)) > 0:
         taken += slice_
@@ -130,14 +132,15 @@ def _lapse_slice(database: Database, lost: ColumnElement[bool]) -> int:
         return len(moved)
 
 
+def is_any_overdue() -> ColumnElement[bool]:
+    """Is there a job that has not begun before its deadline? Uses ix_job_deadline."""
+    return exists().where(_is_overdue())
+
+
 def expire(database: Database) -> int:
     """End what has not begun before its deadline; how many. Uses ix_job_deadline."""
-    late = and_(Job.deadline_at < db_now(), Job.finished_at.is_(None), Job.state != JobState.RUNNING)
-    with database.read() as connection:
-        if connection.execute(select(Job.id).where(late).limit(1)).first() is None:
-            return 0
     with database.write() as connection:
-        ended = update(Job).where(late).values(
+        ended = update(Job).where(_is_overdue()).values(
             state=JobState.FAILED, finished_at=db_now(), due_at=None, announced_until=None,
             error_code=FailureCode.DEADLINE_EXCEEDED, error_retryable=False,
             error_message="The job's deadline passed before it could be done; submit it again with more time.",
@@ -151,6 +154,14 @@ def forget_workers(database: Database, *, after_seconds: float) -> None:
     """Drop registry rows of workers that have long been silent."""
     with database.write() as connection:
         connection.execute(delete(Worker).where(Worker.beat_at < db_after(literal(-after_seconds))))
+
+
+def _has_lapsed() -> ColumnElement[bool]:
+    return Job.lease_until < db_now()
+
+
+def _is_overdue() -> ColumnElement[bool]:
+    return and_(Job.deadline_at < db_now(), Job.finished_at.is_(None), Job.state != JobState.RUNNING)
 
 
 def _note_lost(connection: Connection, ids: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, literal, or_, select, update
 
 from models.attempt import Call
 from models.base import db_after, db_now, db_seconds_until
@@ -142,17 +142,17 @@ def postpone(database: Database, parcel_id: str, *, seconds: float) -> None:
         connection.execute(later)
 
 
+def is_any_due(*, silent_seconds: float) -> ColumnElement[bool]:
+    """Is there a parcel that is to be looked at? Uses ix_parcel_due."""
+    return exists().where(_is_due(silent_seconds))
+
+
 def take_due(database: Database, *, lease_seconds: float, silent_seconds: float) -> ParcelView | None:
     """A parcel that is to be looked at; for `lease_seconds` nobody else gets it. Uses ix_parcel_due.
 
     One that is being sent is only another worker's when its own has been silent for `silent_seconds`, or has left.
     """
-    due = (
-        select(Parcel.id)
-        .where(Parcel.due_at <= db_now(), _is_anybodys(silent_seconds))
-        .order_by(Parcel.due_at)
-        .limit(1)
-    )
+    due = select(Parcel.id).where(_is_due(silent_seconds)).order_by(Parcel.due_at).limit(1)
     with database.read() as connection:
         if connection.execute(due).first() is None:
             return None
@@ -169,6 +169,10 @@ def get_parcel(database: Database, parcel_id: str) -> ParcelView | None:
     with database.read() as connection:
         row = connection.execute(_views().where(Parcel.id == parcel_id)).first()
     return None if row is None else _view(row)
+
+
+def _is_due(silent_seconds: float) -> ColumnElement[bool]:
+    return and_(Parcel.due_at <= db_now(), _is_anybodys(silent_seconds))
 
 
 def _is_anybodys(silent_seconds: float) -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from models.database import Database
 from models.ids import first_id as first_id_at
 from models.job import Job, Result
 from models.state import LIVE, JobState
-from models.store.walk import Stretch, is_seen, walking
+from models.store.walk import Stretch, is_seen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +138,7 @@ def list_jobs(
     place = stretch.within() if before is None else stretch.before(before)
     query = _view(with_output).where(*place, *matching(wanted, within=stretch))
     query = query.order_by(*stretch.newest_first()).limit(limit)
-    with database.read() if wanted.ids is not None else walking(database) as connection:
+    with database.read() if wanted.ids is not None else database.read_walking() as connection:
         return [job_view(row) for row in connection.execute(query)]
 
 
@@ -150,7 +150,7 @@ def iterate_jobs(database: Database, wanted: JobFilter, *, page: int = 500) -> I
         place = stretch.within() if after is None else stretch.after(after)
         query = _view(with_output=True).where(*place, *matching(wanted, within=stretch))
         query = query.order_by(*stretch.oldest_first()).limit(page)
-        with walking(database) as connection:
+        with database.read_walking() as connection:
             views = [job_view(row) for row in connection.execute(query)]
         yield from views
         if len(views) < page:

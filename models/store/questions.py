@@ -162,16 +162,14 @@ def _let_wait(
         _queue(connection, Job.id.in_(too_late))
 
 
-def free_abandoned(database: Database) -> int:
-    """Free the questions of jobs that no longer run under the claim that took them, each for a twin of it; how many.
+def is_any_abandoned() -> ColumnElement[bool]:
+    """Is there a question of a job that no longer runs under the claim that took it?"""
+    return exists(select(Question.job_id).where(~_is_held()))
 
-    A look without a lock comes first, so that sweeps do not write for nothing.
-    """
-    abandoned = ~_is_held()
-    with database.read() as connection:
-        if connection.execute(select(Question.job_id).where(abandoned).limit(1)).first() is None:
-            return 0
-    some = select(*_KEY).where(abandoned).order_by(*_KEY).limit(SLICE).with_for_update(skip_locked=True).cte("some")
+
+def free_abandoned(database: Database) -> int:
+    """Free the questions of jobs that no longer run under the claim that took them, each for a twin of it; how many."""
+    some = select(*_KEY).where(~_is_held()).order_by(*_KEY).limit(SLICE).with_for_update(skip_locked=True).cte("some")
     freed = delete(Question).where(tuple_(*_KEY).in_(select(some.c.owner, some.c.question_hash))).returning(*_KEY)
     with database.write() as connection:
         keys = [(row.owner, row.question_hash) for row in connection.execute(freed)]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, bindparam, case, literal, select, true, update
+from sqlalchemy import ColumnElement, Connection, Executable, bindparam, case, exists, literal, select, true, update
 from sqlalchemy.types import TypeEngine
 
 from models.base import TypedId, db_after, db_now
@@ -132,14 +132,15 @@ def close_batch(database: Database, batch_id: str) -> None:
 
 
 @again_after_conflict
+def is_any_abandoned() -> ColumnElement[bool]:
+    """Is there a batch that whoever was submitting to it has left open for too long? Uses ix_batch_open."""
+    return exists().where(Batch.open_until < db_now())
+
+
 def close_abandoned(database: Database) -> None:
     """Close what whoever was submitting to it has left open for too long. Uses ix_batch_open."""
-    late = Batch.open_until < db_now()
-    with database.read() as connection:
-        if connection.execute(select(Batch.id).where(late).limit(1)).first() is None:
-            return
     with database.write() as connection:
-        _close(connection, database.dialect, late)
+        _close(connection, database.dialect, Batch.open_until < db_now())
 
 
 def _close(connection: Connection, dialect: str, which: ColumnElement[bool]) -> None:

@@ -6,15 +6,14 @@ minutes at ten million jobs. So a statement here names a stretch of one index by
 that index's order: no other index has it, and sorting is switched off.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal, literal_column, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from models.database import Database
+from models.database import WALKING
 from models.job import Job
 from models.state import JobState
 
@@ -22,18 +21,7 @@ from models.state import JobState
 def walk_the_index(connection: Connection) -> None:
     """For this transaction, let PostgreSQL neither sort nor read a table in the order of its pages where an index has the order."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(
-            "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; SET LOCAL enable_bitmapscan = off; "
-            "SET LOCAL enable_seqscan = off"
-        )
-
-
-@contextmanager
-def walking(database: Database) -> Iterator[Connection]:
-    """A transaction for reading in which indexes are walked."""
-    with database.read_together() as connection:
-        walk_the_index(connection)
-        yield connection
+        connection.exec_driver_sql("; ".join(f"SET LOCAL {name} = {value}" for name, value in WALKING.items()))
 
 
 def is_seen(column: InstrumentedAttribute[Any], value: Any) -> ColumnElement[bool]:

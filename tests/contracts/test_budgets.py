@@ -19,6 +19,7 @@ from models.state import JobState
 from models.store import admin, claims, dispatch, lanes, leases, reports
 from models.store.budgets import BudgetView, Target, list_budgets, set_budget, under_budget
 from models.store.holds import presume_lost, release, reserve
+from models.store.outlook import look
 from models.store.queries import JobFilter
 from models.store.spending import database_time
 from models.store.submit import NewBatch
@@ -110,7 +111,7 @@ def test_jobs_of_a_spent_budget_are_held_back_and_others_go_on(database: Databas
     worker = {"worker_id": new_worker(database), "lease_seconds": 60.0}
     assert claims.claim_next(database, limit=9, batch_id=left.batch_id, **worker) == []  # type: ignore[arg-type]
     assert [taken.id for taken in claims.claim_next(database, limit=9, **worker)] == list(other)  # type: ignore[arg-type]
-    assert not dispatch.look(database, alive_seconds=60).is_free
+    assert not look(database, alive_seconds=60).is_free
     assert job.batch_id != left.batch_id
     states = reports.count_states(database, JobFilter(batch_id=left.batch_id))
     assert states[JobState.QUEUED] == 1

@@ -14,6 +14,7 @@ from models.job import Job
 from models.state import JobState
 from models.store import admin, bulk_actions
 from models.store.bulk_actions import BulkActionView, NewBulkAction, work_on_some
+from models.store.outlook import Chore, look
 from models.store.queries import JobFilter
 from models.store.submit import NewBatch
 from tests.contracts.jobs import claim, submit_jobs
@@ -133,7 +134,7 @@ def test_two_who_work_on_the_same_actions_do_each_job_once(database: Database) -
     def work() -> None:
         while not is_over.is_set():
             work_on_some(database)
-            if not bulk_actions.is_any_open(database):
+            if not look(database, alive_seconds=60.0, chores=frozenset({Chore.BULK_ACTION})).chores:
                 is_over.set()
 
     with ThreadPoolExecutor(2) as pool:

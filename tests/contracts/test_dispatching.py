@@ -7,6 +7,7 @@ from models.failures import FailureCode
 from models.ids import new_id
 from models.moves import Record, waits
 from models.store import claims, dispatch, lanes, leases, queries
+from models.store.outlook import look
 from models.store.queries import JobFilter
 from models.store.record import record
 from models.store.submit import NewBatch
@@ -31,7 +32,7 @@ def test_announced_jobs_are_counted_against_the_window(database: Database) -> No
     new_worker(database, slots=10)
     submit_jobs(database, 20)
     dispatch.announce(database, limit=7)
-    outlook = dispatch.look(database, alive_seconds=60)
+    outlook = look(database, alive_seconds=60)
     assert (outlook.workers, outlook.slots, outlook.announced) == (1, 10, 7)
 
 
@@ -39,7 +40,7 @@ def test_a_worker_that_left_or_drains_has_no_room(database: Database) -> None:
     gone, leaving = new_worker(database), new_worker(database)
     leases.leave(database, gone)
     leases.beat(database, leaving, {}, lease_seconds=60, draining=True)
-    assert dispatch.look(database, alive_seconds=60).workers == 0
+    assert look(database, alive_seconds=60).workers == 0
 
 
 def test_a_claim_takes_each_job_once_however_often_it_is_announced(database: Database) -> None:

@@ -30,6 +30,7 @@ from models.store import (
     reports,
     usage,
 )
+from models.store.outlook import Chore, look
 from models.store.queries import JobFilter
 from models.store.record import record
 from models.store.submit import NewBatch
@@ -115,8 +116,13 @@ def asks(backlog: Backlog) -> dict[str, tuple[Callable[[], Any], set[str]]]:
     database = backlog.database
     return {
         "look": (
-            lambda: dispatch.look(database, alive_seconds=60.0),
+            lambda: look(database, alive_seconds=60.0),
             {"ix_job_announced", "ix_job_waiting", "ix_job_queued", "ix_job_lane"},
+        ),
+        "look after everything": (
+            lambda: look(database, alive_seconds=60.0, chores=frozenset(Chore)),
+            {"ix_job_announced", "ix_job_waiting", "ix_job_queued", "ix_job_lane", "ix_job_running", "ix_job_deadline",
+             "ix_job_alone", "pk_job"},
         ),
         "alone": (lambda: dispatch.any_alone(database), {"ix_job_alone"}),
         "wake": (lambda: dispatch.wake(database), {"ix_job_waiting", "pk_job"}),

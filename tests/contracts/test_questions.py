@@ -230,7 +230,7 @@ def test_a_sweep_frees_what_nobody_asks_any_more_for_one_twin(database: Database
     twins = claimed(database, 2)
     ask(database, first)
     wait(database, *twins)
-    sweep(database)
+    sweep(database, lease_seconds=60.0)
     assert (states(database, [first, *twins]), questions_left(database)) == (["queued", "queued", "waiting"], 0)
     assert questions.free_abandoned(database) == 0
 

@@ -30,7 +30,7 @@ def test_a_twin_waits_for_a_question_that_is_in_a_batch(database: Database, endi
         leases.lapse(database, worker_id=holder.worker_id)
     else:
         record(database, [Record(job=holder, ending=replace(ending, question_hash=HASH))])
-    sweep(database)
+    sweep(database, lease_seconds=60.0)
 
     (twin,) = claim(database, submit_jobs(database, 1, lane=holder.lane).job_ids)
     theirs = replace(mine, job_id=twin.id, claim=twin.claim)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import psutil
 import pytest
 
-from models.store import dispatch
+from models.store.outlook import look
 from tests.faults.books import query, read_books
 from tests.faults.cluster import CONCURRENCY, LEASE_SECONDS, Cluster
 from tests.faults.messages import Mailbox, mailbox
@@ -47,7 +47,7 @@ def look_seconds(cluster: Cluster) -> float:
 
     def timed() -> float:
         began = time.monotonic()
-        dispatch.look(cluster.database, alive_seconds=LEASE_SECONDS)
+        look(cluster.database, alive_seconds=LEASE_SECONDS)
         return time.monotonic() - began
 
     return statistics.median(timed() for _ in range(9))

@@ -105,7 +105,7 @@ def explained(database: Database) -> Iterator[Plans]:
             plans.found.append(explain(own, statement, parameters))
             own.close()
 
-    engines = {database.writer, database.reader, database.together}
+    engines = {database.writer, database.reader, database.together, database.walker}
     for engine in engines:
         event.listen(engine, "before_cursor_execute", before)
     try:

@@ -27,8 +27,8 @@ from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 5.0
-"""Between two looks into SQL, at most: one small statement."""
+LOOK_SECONDS = 30.0
+"""Between two looks into SQL that nobody asked for, at most."""
 LEAVE_SECONDS = 5.0
 """What is being sent is given so long, when the worker leaves, before the connection is cut."""
 
@@ -44,6 +44,7 @@ class Office:
         self._packs: queue.SimpleQueue[Pack | None] = queue.SimpleQueue()
         self._settings = settings
         self._threads: list[threading.Thread] = []
+        self._due = threading.Event()
         try:
             self._rest = Rest(connection)
         except FailureError as error:
@@ -63,11 +64,16 @@ class Office:
             thread.start()
             self._threads.append(thread)
 
+    def wake(self) -> None:
+        """A parcel is due."""
+        self._due.set()
+
     def stop(self) -> None:
         """End. What is not sent is packed anew by others; what was held for it is free again. Nothing may be put any more."""
         if self.spool.why_not is not None:
             return
         self._post.stopped.set()
+        self._due.set()
         self._packs.put(None)
         for thread in self._threads:
             thread.join(LEAVE_SECONDS)
@@ -100,7 +106,11 @@ class Office:
 
     def _look_until_stopped(self) -> None:
         longest = min(LOOK_SECONDS, self._settings.economy_poll_seconds)
-        while not self._post.stopped.wait(longest * (0.5 + random.random() / 2)):
+        while True:
+            self._due.wait(longest * (0.5 + random.random() / 2))
+            if self._post.stopped.is_set():
+                return
+            self._due.clear()
             try:
                 while not self._post.stopped.is_set() and self._look():
                     pass

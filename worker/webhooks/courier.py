@@ -25,8 +25,8 @@ from worker.webhooks.signing import signed_headers
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
-"""Between two looks at most: one small statement."""
+LOOK_SECONDS = 30.0
+"""Between two looks that nobody asked for, at most."""
 SLACK_SECONDS = 30.0
 """What a sender may take beyond its timeout before it is taken for lost."""
 KEPT_BYTES = 4_000
@@ -54,6 +54,10 @@ class Courier:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def wake(self) -> None:
+        """Something is due."""
+        self._wake.set()
 
     def stop(self) -> None:
         """Send what is due by now, such as the end of the last batch, and give what is under way a moment."""

@@ -70,6 +70,11 @@ class Tried:
     error: str | None = None
 
 
+def is_any_due() -> ColumnElement[bool]:
+    """Is there a delivery that is to be sent? Uses ix_webhook_delivery_due."""
+    return exists().where(_is_due(), _may_be_sent())
+
+
 def take_due(
     database: Database, *, most: int, most_per_endpoint: int, busy: Mapping[str, int], lease_seconds: float
 ) -> list[Message]:

@@ -172,6 +172,32 @@ def test_nothing_starts_before_the_first_item_and_nothing_stays_after_closing() 
         sandbox.submit(echo, "a.jpg", timeout_seconds=1)
 
 
+def test_processes_end_after_a_long_rest_and_come_back_with_the_next_item() -> None:
+    before = set(multiprocessing.active_children())
+    sandbox = Sandbox(1, SandboxLimits(idle_seconds=0.3))
+    first = sandbox.submit(process_id, "a.jpg", timeout_seconds=PATIENCE_SECONDS).result(PATIENCE_SECONDS)
+    assert sandbox.submit(nap, "b.jpg", 0.8, timeout_seconds=PATIENCE_SECONDS).result(PATIENCE_SECONDS) == "b.jpg"
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while is_running(first):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert sandbox.submit(process_id, "c.jpg", timeout_seconds=PATIENCE_SECONDS).result(PATIENCE_SECONDS) != first
+    sandbox.close()
+    assert set(multiprocessing.active_children()) == before
+
+
+@pytest.mark.long
+def test_no_item_is_lost_to_processes_that_are_about_to_end() -> None:
+    """Items come just when the pool has rested long enough, again and again."""
+    sandbox = Sandbox(1, SandboxLimits(idle_seconds=0.0))
+    for number in range(8):
+        time.sleep(0.19 + 0.005 * number)  # about the period at which it is looked at
+        assert (
+            sandbox.submit(echo, f"{number}", timeout_seconds=PATIENCE_SECONDS).result(PATIENCE_SECONDS) == f"{number}"
+        )
+    sandbox.close()
+
+
 PARENT = """
 from media.sandbox import Sandbox
 from tests.unit.media.test_sandbox import process_id, spin
