@@ -41,6 +41,7 @@ def api(host: Host = HOST, port: Port = PORT) -> None:
         storage = make_storage(settings)
         nudger = Nudger(database, announcer, storage=storage, alive_seconds=settings.lease_seconds)
         nudger.start()
+        set_aside_what_is_there()
         try:
             _serve(loaded, database, listener, submitted=nudger.nudge)
         finally:
@@ -58,6 +59,7 @@ def up(
             words = "MEDIASCRIBE_BROKER_URL is set: run `mediascribe api` and `mediascribe worker`, each as often as you like"
             raise CommandError(Exit.USAGE, words)
         from worker.bootstrap import start_worker
+        from worker.garbage import set_aside_what_is_there
         from worker.nudging import Nudger
         from worker.source_settings import make_storage
 
@@ -65,6 +67,7 @@ def up(
         nudger = Nudger(database, None, storage=storage, alive_seconds=loaded.settings.lease_seconds)
         worker = start_worker(loaded, database)
         nudger.start()
+        set_aside_what_is_there()
         try:
             _serve(loaded, database, listener, submitted=worker.housekeeper.wake)
         finally:

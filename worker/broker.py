@@ -30,6 +30,7 @@ from worker.bootstrap import Role, Worker, start_worker
 from worker.broker_app import POOL, RUN_TASK, CeleryAnnouncer, build_app
 from worker.environment import LoadedSettings, load_settings
 from worker.eviction import eviction_policy
+from worker.garbage import set_aside_what_is_there
 from worker.logs import set_up_logs
 from worker.producers import Replier, read_item
 from worker.ready_database import open_ready_database
@@ -100,6 +101,7 @@ class ServerWorker:
         )
         self._worker = start_worker(self._loaded, database, role)
         self._warn_of_eviction()
+        set_aside_what_is_there()
         log.info("working", worker=self._worker.id, calls_at_most=self._settings.concurrency)
 
     def _warn_of_eviction(self) -> None:
