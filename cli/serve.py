@@ -26,6 +26,7 @@ Port = Annotated[int, typer.Option(metavar="P", min=0, max=65_535, help="Port; 0
 def api(host: Host = HOST, port: Port = PORT) -> None:
     """Serve the HTTP API until told to leave (SIGTERM, Ctrl-C). Workers are processes of their own."""
     from cli.console import say
+    from worker.garbage import set_aside_what_is_there
     from worker.nudging import Nudger
     from worker.source_settings import make_storage
 
