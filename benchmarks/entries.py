@@ -45,13 +45,16 @@ def bare(transport: str) -> Callable[[Ground], AbstractContextManager[Contestant
     return run
 
 
-def yardstick(way: str, transport: str = "httpx") -> Callable[[Ground], AbstractContextManager[Contestant]]:
-    """Preparation and call alone; `way` is `sdk` or `door`."""
+def yardstick(
+    way: str, transport: str = "httpx", decoders: int = 2
+) -> Callable[[Ground], AbstractContextManager[Contestant]]:
+    """Preparation and call alone; `way` is `sdk` or `door`, which has that many decoding processes."""
+    own = {"BENCH_TRANSPORT": transport, "MEDIASCRIBE_DECODER_PROCESSES": str(decoders)}
 
     @contextmanager
     def run(ground: Ground) -> Iterator[Contestant]:
         command = [sys.executable, "-m", "benchmarks.contestants.yardstick", way, str(ground.question)]
-        with running(command, ground, {"BENCH_TRANSPORT": transport}) as (process, seconds):
+        with running(command, ground, own) as (process, seconds):
 
             def answers(batch: str) -> Path:
                 return ground.folder / f"answers-{process.pid}-{batch}.json"
