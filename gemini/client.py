@@ -86,8 +86,10 @@ class GeminiClient:
 
     async def aclose(self) -> None:
         """Closes every connection. Calls in flight fail."""
-        await self._envelopes.aclose()
-        await self._sender.aclose()
+        try:
+            await self._envelopes.aclose()
+        finally:
+            await self._sender.aclose()
 
     def _call_of_reply(self, model: str, reply: "RawReply") -> Call:
         if reply.status != HTTPStatus.OK:
@@ -106,8 +108,6 @@ class GeminiClient:
         return Call(model=model, http_status=HTTPStatus.OK, failure=why)
 
     def _call_of_error(self, model: str, status: int, reply: "RawReply") -> Call:
-        if status == HTTPStatus.UNAUTHORIZED:
-            self._envelopes.forget()
         error = read_error(status, reply.body, reply.headers)
         reason = failure_of_error(error, model=model, now=datetime.now(UTC), secrets=self._secrets)
         return Call(model=model, http_status=status, failure=reason, response_id=error.request_id)

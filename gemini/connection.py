@@ -74,7 +74,8 @@ def proxy_for(url: str) -> str | None:
     if proxy_bypass(address.hostname or ""):
         return None
     proxies = getproxies()
-    return proxies.get(address.scheme) or proxies.get("all")
+    proxy = proxies.get(address.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def _version(env: Mapping[str, str], *, default: str, beta: str) -> str:

@@ -10,10 +10,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx2
 from google import genai
+from google.auth.exceptions import TransportError
 from google.genai.types import (
     AutomaticFunctionCallingConfig,
     GenerateContentConfig,
@@ -25,6 +26,8 @@ from gemini.connection import Connection, proxy_for
 
 GOOD_FOR_SECONDS = 60.0
 """How long an envelope is used. Google's library renews a credential while it still has minutes to live."""
+WRITING_SECONDS = 10.0
+"""So long may Google's credentials take to come."""
 _NOT_SENT = frozenset({"host", "content-length", "accept-encoding", "connection"})
 """Headers of the connection and the body, which are the sender's to say."""
 
@@ -35,8 +38,8 @@ class Envelope:
 
     method: str
     url: str
-    headers: Mapping[str, str]
-    proxy: str | None
+    headers: Mapping[str, str] = field(repr=False)
+    proxy: str | None = field(repr=False)
 
 
 class Envelopes:
@@ -85,15 +88,16 @@ class Envelopes:
         if writing is None:
             writing = self._being_written[wanted] = asyncio.create_task(self._write_to_model(model, timeout_ms))
             writing.add_done_callback(lambda done: self._end_writing(wanted, done))
-        return await asyncio.shield(writing)
+        try:
+            async with asyncio.timeout(WRITING_SECONDS):
+                return await asyncio.shield(writing)
+        except TimeoutError:
+            words = "Google's credentials did not come in time"
+            raise TransportError(words) from None  # type: ignore[no-untyped-call]
 
     async def to_list_of_models(self) -> Envelope:
         """That of a list of one model. Raises google.auth.exceptions.GoogleAuthError."""
         return await self._write(lambda: self._genai.aio.models.list(config={"page_size": 1}))
-
-    def forget(self) -> None:
-        """Gemini did not like the credentials: they are to be asked for anew."""
-        self._written.clear()
 
     async def aclose(self) -> None:
         """Ends what google-genai keeps."""
@@ -139,5 +143,5 @@ class _Notebook(httpx2.AsyncBaseTransport):
         if last is None:
             raise RuntimeError("google-genai made no request")
         headers = {name: value for name, value in last.headers.items() if name.lower() not in _NOT_SENT}
-        url = str(last.url)
+        url = str(last.url.copy_with(userinfo=b""))  # of which httpx2 has made a header
         return Envelope(method=last.method, url=url, headers=headers, proxy=proxy_for(url))

@@ -54,14 +54,18 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
     import httpx2
     from google.auth import exceptions as google_auth
 
+    from gemini.transport import AddressError
+
     # httpx2 is below `gemini.rest`, aiohttp below `gemini.client`.
     late = (TimeoutError, httpx2.TimeoutException)
-    unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, aiohttp.InvalidURL)
-    no_proxy, no_token = aiohttp.ClientHttpProxyError, google_auth.TransportError
-    unreachable = (httpx2.ConnectError, httpx2.ConnectTimeout, aiohttp.ClientConnectorError, no_proxy, no_token)
+    unsendable = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, AddressError)
+    by_aiohttp = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+    unreachable = (httpx2.ConnectError, httpx2.ConnectTimeout, *by_aiohttp, google_auth.TransportError)
     lost = (httpx2.HTTPError, aiohttp.ClientError, OSError)
     garbled = (json.JSONDecodeError, UnicodeDecodeError)
-    address = "Correct GEMINI_API_KEY or GOOGLE_GEMINI_BASE_URL. The lane tries again by itself."
+    address = (
+        "Correct GEMINI_API_KEY, GOOGLE_GEMINI_BASE_URL or the proxy (HTTPS_PROXY). The lane tries again by itself."
+    )
     credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY. The lane tries again by itself."
     auth, unavailable = FailureCode.GEMINI_AUTH, FailureCode.GEMINI_UNAVAILABLE
     return (

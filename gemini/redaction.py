@@ -9,6 +9,7 @@ _LOOKS_LIKE_A_KEY = re.compile(
     r"AIza[0-9A-Za-z_\-]{8,}"  # API keys of Google
     r"|AQ\.[0-9A-Za-z_\-]{8,}"  # their newer form
     r"|ya29\.[0-9A-Za-z_\-.]+"  # OAuth access tokens
+    r"|(?<=://)[^\s\"'<>/@]+(?=@)"  # user and password of a proxy or an address
     r"|(?<=Bearer )[^\s\"'<>]+"
     r"|(?<=[?&]key=)[^\s\"'<>&]+",
     re.IGNORECASE,

@@ -9,19 +9,26 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 import aiohttp
 import httpx2
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.connector import Connection
 
 from gemini.attached import BLOCK_BYTES, AttachedBody, AttachmentError
 from gemini.connection import proxy_for
 from gemini.envelope import Envelope
+from gemini.wire import AbortingRequest, QuietConnector
 
 KEEPALIVE_SECONDS = 120.0
+CONNECT_SECONDS = 20.0
 ENCODINGS = "gzip, deflate"
+MAX_REPLY_BYTES = 16 * 1024 * 1024
+"""Unpacked; the longest answer is far below."""
+MAX_HEADER_BYTES = 65_536
+MAX_HEADERS = 1_000
+
+
+class AddressError(Exception):
+    """The address, or that of the proxy, is none that a request could be sent to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +54,7 @@ class Sender:
 
         Raises:
             AttachmentError: a file to send is not there or not what it was; the request was not sent, or not to its end.
+            AddressError: the request was not sent.
             aiohttp.ClientError: what goes wrong with a connection, and OSError.
 
         """
@@ -56,8 +64,10 @@ class Sender:
             sending = _Sending(blocks, size_bytes=body.size_bytes)
             try:
                 reply = await self._send(envelope, sending.blocks(), {"content-length": str(body.size_bytes)})
-            finally:
+            except aiohttp.ClientError:
                 sending.raise_error()
+                raise
+            sending.raise_error()
         if reply.status == HTTPStatus.OK and not sending.is_over:
             raise AttachmentError("an answer came before all of the file was sent")
         return reply
@@ -66,22 +76,25 @@ class Sender:
         self, envelope: Envelope, data: bytes | AsyncIterator[bytes] | None, more: dict[str, str]
     ) -> RawReply:
         headers = {**envelope.headers, "accept-encoding": ENCODINGS, **more}
-        async with self._session.request(
-            envelope.method, envelope.url, headers=headers, data=data,
-            allow_redirects=False, proxy=envelope.proxy,
-        ) as response:  # fmt: skip
-            return RawReply(status=response.status, headers=response.headers, body=await response.read())
+        try:
+            async with self._session.request(
+                envelope.method, envelope.url, headers=headers, data=data, allow_redirects=False, proxy=envelope.proxy
+            ) as response:
+                return RawReply(status=response.status, headers=response.headers, body=await _body(response))
+        except ValueError as error:  # aiohttp says so of addresses, proxies and headers that it cannot use
+            raise AddressError(f"{type(error).__name__}: {error}") from error
 
     @property
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
-            connector = aiohttp.TCPConnector(
+            connector = QuietConnector(
                 limit=self._max_connections, keepalive_timeout=KEEPALIVE_SECONDS,
                 ssl=httpx2.create_ssl_context(), resolver=aiohttp.ThreadedResolver(),
             )  # fmt: skip
             self._opened = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=None),
-                request_class=_Request,
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                max_line_size=MAX_HEADER_BYTES, max_field_size=MAX_HEADER_BYTES, max_headers=MAX_HEADERS,
+                request_class=AbortingRequest,
             )  # fmt: skip
         return self._opened
 
@@ -91,21 +104,14 @@ class Sender:
             await self._opened.close()
 
 
-class _Request(aiohttp.ClientRequest):
-    """A request that drops its connection where it is given up while it is sent.
-
-    aiohttp would wait until the other side has read what is on its way, for ever if it does not read.
-    """
-
-    async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *more: Any) -> None:
-        transport = conn.transport
-        is_whole = False
-        try:
-            await super().write_bytes(writer, conn, *more)
-            is_whole = conn.protocol is not None and conn.protocol.exception() is None
-        finally:
-            if not is_whole and transport is not None:
-                transport.abort()
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    blocks, size = [], 0
+    async for block in response.content.iter_any():
+        size += len(block)
+        if size > MAX_REPLY_BYTES:
+            raise aiohttp.ClientPayloadError(f"the reply is longer than {MAX_REPLY_BYTES:,} bytes")
+        blocks.append(block)
+    return b"".join(blocks)
 
 
 class _Sending:

@@ -146,9 +146,13 @@ def parse_url(url: str) -> URL:
 
 _SERVER_OPTIONS = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
 WALKING = {
-    "enable_sort": "off", "enable_incremental_sort": "off", "enable_bitmapscan": "off", "enable_seqscan": "off"
+    "enable_sort": "off", "enable_incremental_sort": "off", "enable_bitmapscan": "off", "enable_seqscan": "off",
+    "jit": "off",
 }  # fmt: skip
-"""With these settings PostgreSQL neither sorts, nor reads a table in the order of its pages, where an index has the order."""
+"""With these settings PostgreSQL neither sorts, nor reads a table in the order of its pages, where an index has the order.
+
+Before version 18 what is switched off counts as so dear that each such statement would be worth compiling.
+"""
 
 
 def _open_postgresql(url: URL, *, pool_size: int) -> Database:

@@ -131,12 +131,12 @@ def close_batch(database: Database, batch_id: str) -> None:
         _close(connection, database.dialect, Batch.id == batch_id)
 
 
-@again_after_conflict
 def is_any_abandoned() -> ColumnElement[bool]:
     """Is there a batch that whoever was submitting to it has left open for too long? Uses ix_batch_open."""
     return exists().where(Batch.open_until < db_now())
 
 
+@again_after_conflict
 def close_abandoned(database: Database) -> None:
     """Close what whoever was submitting to it has left open for too long. Uses ix_batch_open."""
     with database.write() as connection:

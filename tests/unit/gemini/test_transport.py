@@ -2,14 +2,16 @@
 
 import asyncio
 import gzip
+import socket
 import threading
+import time
 
 import aiohttp
 import pytest
 
 from gemini.connection import proxy_for
 from gemini.envelope import Envelope
-from gemini.transport import KEEPALIVE_SECONDS, RawReply, Sender
+from gemini.transport import KEEPALIVE_SECONDS, MAX_REPLY_BYTES, AddressError, RawReply, Sender
 from tests.unit.gemini.scripted import hang_up, http, scripted_gemini
 
 
@@ -79,6 +81,64 @@ def test_a_packed_reply_is_unpacked_cookies_are_not_sent_back_and_redirects_not_
         ] * 2
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
         assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize("unasked", [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]", b""])
+def test_what_comes_unasked_on_an_idle_connection_is_never_the_reply_to_the_next_request(unasked: bytes) -> None:
+    def answer_and_more(connection: socket.socket) -> None:
+        http(200, "{}")(connection)
+        if unasked:
+            connection.sendall(unasked)
+        else:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    async def run(url: str) -> list[bytes]:
+        sender = Sender(max_connections=1)
+        bodies = []
+        for _ in range(3):
+            bodies.append((await sender.send(to(url))).body)
+            time.sleep(0.02)  # noqa: ASYNC251 - what comes meanwhile is not read by the loop
+        await sender.aclose()
+        return bodies
+
+    with scripted_gemini(answer_and_more) as server:
+        assert asyncio.run(run(server.url)) == [b"{}"] * 3
+        assert server.connections == 3
+
+
+def test_large_headers_are_taken_and_endless_replies_are_not() -> None:
+    async def run(url: str) -> None:
+        sender = Sender(max_connections=1)
+        try:
+            await sender.send(to(url))
+        finally:
+            await sender.aclose()
+
+    many = {f"x-{number}": "y" * 100 for number in range(200)}
+    with scripted_gemini(http(200, "{}", policy="z" * 30_000, **many)) as server:
+        asyncio.run(run(server.url))
+        server.script = http(200, gzip.compress(bytes(MAX_REPLY_BYTES + 1)), content_encoding="gzip")
+        with pytest.raises(aiohttp.ClientPayloadError, match="longer than"):
+            asyncio.run(run(server.url))
+
+
+@pytest.mark.parametrize("address", ["http://" + "a" * 70 + ".example", "http://[bad", "nothing"])
+def test_an_address_that_cannot_be_sent_to_says_so(address: str) -> None:
+    async def run() -> None:
+        sender = Sender(max_connections=1)
+        try:
+            await sender.send(Envelope(method="POST", url=address, headers={}, proxy=None))
+        finally:
+            await sender.aclose()
+
+    with pytest.raises(AddressError):
+        asyncio.run(run())
+
+
+def test_a_proxy_without_a_scheme_is_one_of_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "")
+    assert proxy_for("https://generativelanguage.googleapis.com/v1") == "http://proxy.example:3128"
 
 
 @pytest.mark.parametrize(("no_proxy", "through_proxy"), [("", True), ("127.0.0.1", False)])
