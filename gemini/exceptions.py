@@ -78,10 +78,10 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
         ExceptionRule(
             types=(google_auth.GoogleAuthError,),
             code=auth,
-            words="Google's credentials were not found or not accepted",
             advice=credentials,
             pauses_lane=True,
-        ),
+            words="Google's credentials were not found or not accepted",
+        ),  # fmt: skip
         ExceptionRule(types=garbled, code=unavailable, words="the answer is not JSON"),
         ExceptionRule(
             types=(ValueError,),
