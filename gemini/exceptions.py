@@ -71,17 +71,9 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
     return (
         _nobody_there(unreachable),
         ExceptionRule(types=late, code=FailureCode.GEMINI_TIMEOUT, words="no answer came in time"),
-        ExceptionRule(
-            types=unsendable, code=auth, words="the key or the address is unusable", advice=address, pauses_lane=True
-        ),
+        _unusable(unsendable),
         ExceptionRule(types=lost, code=unavailable, words="the connection failed"),
-        ExceptionRule(
-            types=(google_auth.GoogleAuthError,),
-            code=auth,
-            advice=credentials,
-            pauses_lane=True,
-            words="Google's credentials were not found or not accepted",
-        ),  # fmt: skip
+        _without_credentials((google_auth.GoogleAuthError,)),
         ExceptionRule(types=garbled, code=unavailable, words="the answer is not JSON"),
         ExceptionRule(
             types=(ValueError,),
@@ -104,4 +96,24 @@ def _nobody_there(types: tuple[type[Exception], ...]) -> ExceptionRule:
         advice="Look at the network and GOOGLE_GEMINI_BASE_URL. The lane tries again by itself, and no try is spent.",
         nature=Nature.THROTTLED,
         retry_after_seconds=UNREACHABLE_SECONDS,
+    )
+
+
+def _unusable(types: tuple[type[Exception], ...]) -> ExceptionRule:
+    return ExceptionRule(
+        types=types,
+        code=FailureCode.GEMINI_AUTH,
+        words="the key or the address is unusable",
+        advice="Correct GEMINI_API_KEY, GOOGLE_GEMINI_BASE_URL or the proxy (HTTPS_PROXY). The lane tries again by itself.",
+        pauses_lane=True,
+    )
+
+
+def _without_credentials(types: tuple[type[Exception], ...]) -> ExceptionRule:
+    return ExceptionRule(
+        types=types,
+        code=FailureCode.GEMINI_AUTH,
+        words="Google's credentials were not found or not accepted",
+        advice="Run `gcloud auth application-default login` or set GEMINI_API_KEY. The lane tries again by itself.",
+        pauses_lane=True,
     )
