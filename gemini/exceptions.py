@@ -63,11 +63,7 @@ def _exceptions() -> tuple[ExceptionRule, ...]:
     unreachable = (httpx2.ConnectError, httpx2.ConnectTimeout, *by_aiohttp, google_auth.TransportError)
     lost = (httpx2.HTTPError, aiohttp.ClientError, OSError)
     garbled = (json.JSONDecodeError, UnicodeDecodeError)
-    address = (
-        "Correct GEMINI_API_KEY, GOOGLE_GEMINI_BASE_URL or the proxy (HTTPS_PROXY). The lane tries again by itself."
-    )
-    credentials = "Run `gcloud auth application-default login` or set GEMINI_API_KEY. The lane tries again by itself."
-    auth, unavailable = FailureCode.GEMINI_AUTH, FailureCode.GEMINI_UNAVAILABLE
+    unavailable = FailureCode.GEMINI_UNAVAILABLE
     return (
         _nobody_there(unreachable),
         ExceptionRule(types=late, code=FailureCode.GEMINI_TIMEOUT, words="no answer came in time"),
