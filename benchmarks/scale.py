@@ -44,6 +44,11 @@ SHORT = 10_000
 BUNDLE, ROUNDS = 32, 150
 """Jobs a turn, and turns on either backlog: fewer jobs than the short one has."""
 SUBMITTED, BATCH = 100_000, 10_000
+FRESH = {
+    "state": "'queued'", "attempts": "0", "claim": "0",
+    **dict.fromkeys(("lease_owner", "lease_until", "announced_until", "started_at", "finished_at"), "NULL"),
+}  # fmt: skip
+"""Copies of a job that a worker may have begun meanwhile have not begun."""
 LOOKS = 60
 SINGLES = 5
 LATENCY_SECONDS = "0.5"
@@ -178,7 +183,7 @@ def _fill(database: Database, source: str, count: int) -> str:
     item = Item(kind="caption", source=source, reuse=False)
     made = accept(database, SETTINGS, NewBatch(name="backlog"), [item])
     for first in range(1, count, SUBMITTED):
-        multiply(database, made.job_ids[0], min(SUBMITTED, count - first), first=first)
+        multiply(database, made.job_ids[0], min(SUBMITTED, count - first), first=first, **FRESH)
     return made.batch_id
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -21,14 +22,12 @@ from worker.announcing import Announcer, Announcing
 from worker.execute import Runner
 from worker.lanes import Lanes
 from worker.quota.gate import Gate
+from worker.window import Pace, free_as_told, to_announce
 
 log = structlog.get_logger(__name__)
 
 MAX_BUNDLE = 32
 """Job ids that one message carries, at most."""
-
-WINDOW_PER_SLOT = 1
-"""Jobs announced ahead for each slot of a live worker, those that run not counted."""
 
 KEEP_AT_MOST = 20_000
 """Announced jobs that one worker keeps; more than any window, and a bound against a flood of forged messages."""
@@ -48,27 +47,29 @@ def announcing_by(announcer: Announcer, database: Database) -> Announcing:
     return Announcing(announcer, give_back=partial(dispatch.unannounce, database))
 
 
-def publish(
-    database: Database, announcing: Announcing, *, alive_seconds: float, chores: frozenset[Chore] = frozenset()
-) -> Outlook:
-    """Hand over the next jobs in line to be announced, as far as the window allows; what there was to do, also of `chores`.
+def publish(database: Database, announcing: Announcing, *, alive_seconds: float) -> None:
+    """Hand over the next jobs in line to be announced, as far as the workers have room, for who is no worker."""
+    outlook = look(database, alive_seconds=alive_seconds)
+    hand_over(database, announcing, outlook, to_announce(outlook, free=free_as_told(outlook), per_second=0.0))
+
+
+def hand_over(database: Database, announcing: Announcing, outlook: Outlook, most: int) -> int:
+    """Queue what is due, and hand over up to `most` of the next jobs in line to be announced; how many.
 
     While the broker is away, an empty bundle now and then finds out whether it is back.
     """
-    outlook = look(database, alive_seconds=alive_seconds, chores=chores)
     if outlook.is_due:
         dispatch.wake(database)
-    window = outlook.slots * WINDOW_PER_SLOT - outlook.announced
-    if not (outlook.is_due or outlook.is_free) or window < max(1, outlook.slots // 4) or not announcing.may_try:
-        return outlook  # nothing, or not worth a statement yet
+    if not (outlook.is_due or outlook.is_free) or not most or not announcing.may_try:
+        return 0
     if announcing.trouble:
         announcing.send([[]])
-    else:
-        # No more than twice its share each: workers that look at the same moment all see the same gap.
-        share = 2 * -(-outlook.slots // max(1, outlook.workers))
-        ids = dispatch.announce(database, limit=min(window, share))
-        announcing.send(_bundles(ids, workers=outlook.workers))
-    return outlook
+        return 0
+    # No more than twice its share each: workers that look at the same moment all see the same gap.
+    share = 2 * -(-outlook.slots // max(1, outlook.workers))
+    ids = dispatch.announce(database, limit=min(most, share))
+    announcing.send(_bundles(ids, workers=outlook.workers))
+    return len(ids)
 
 
 def _bundles(ids: Sequence[str], *, workers: int) -> list[Sequence[str]]:
@@ -108,6 +109,7 @@ class Feeder:
         self._alone = alone
         self._last_bundle = time.monotonic()
         self._trouble: str | None = None
+        self._pace = Pace()
         self.workers = 1
         """How many live, as far as the last look told."""
         self._kept: deque[str] = deque(maxlen=KEEP_AT_MOST)
@@ -128,13 +130,21 @@ class Feeder:
         return taken
 
     def tick(self, chores: frozenset[Chore] = frozenset()) -> Outlook:
-        """Take what was kept, announce, or feed the own slots; what there was to do before, also of `chores`.
+        """Take what was kept, announce, or feed the own slots; what there is to do, also of `chores`.
 
         Raises DatabaseUnavailableError.
         """
         self._probe()
         self._take_kept()
-        return self._announce_or_feed(chores)
+        outlook = look(self._database, alive_seconds=self._lease_seconds, chores=chores)
+        self.workers = outlook.workers
+        if self._announcing is not None:
+            return replace(outlook, announced=outlook.announced + self._announce(self._announcing, outlook))
+        if outlook.is_due:
+            dispatch.wake(self._database)
+        if outlook.is_due or outlook.is_free or self._alone:
+            self._feed(lost_after_seconds=None)
+        return outlook
 
     def _probe(self) -> None:
         """Take a job of each stopped lane that may be tried."""
@@ -156,22 +166,26 @@ class Feeder:
         if kept:
             dispatch.unannounce(self._database, kept)
 
-    def _announce_or_feed(self, chores: frozenset[Chore]) -> Outlook:
-        if self._announcing is None:
-            outlook = look(self._database, alive_seconds=self._lease_seconds, chores=chores)
-            if outlook.is_due:
-                dispatch.wake(self._database)
-            if outlook.is_due or outlook.is_free or self._alone:
-                self._feed(lost_after_seconds=None)
-        else:
-            outlook = publish(self._database, self._announcing, alive_seconds=self._lease_seconds, chores=chores)
-            trouble = self._announcing.trouble
-            self._tell(trouble)
-            is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS
-            if (is_silent or trouble) and (outlook.is_free or outlook.announced):
-                self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
-        self.workers = outlook.workers
-        return outlook
+    def _announce(self, announcing: Announcing, outlook: Outlook) -> int:
+        """Announce what there is room for, where each of the workers is taken to be as busy as this one; how many.
+
+        Where no message comes, or brings nothing, feed the own slots.
+        """
+        free = self._gate.room(self._runner.free) * outlook.workers
+        per_second = self._pace.per_second() * outlook.workers
+        announced = hand_over(
+            self._database, announcing, outlook, to_announce(outlook, free=free, per_second=per_second)
+        )
+        trouble = announcing.trouble
+        self._tell(trouble)
+        is_silent = time.monotonic() - self._last_bundle > SILENCE_SECONDS
+        if (is_silent or trouble) and (outlook.is_free or outlook.announced):
+            taken = self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
+            if not taken and self._runner.free:
+                self._last_bundle = (
+                    time.monotonic()
+                )  # so that a long line of lanes that have to wait is not walked at each tick
+        return announced
 
     def _tell(self, trouble: str | None) -> None:
         """Log when the broker goes and comes."""
@@ -196,9 +210,10 @@ class Feeder:
         room = self._gate.room(self._runner.free)
         taken = take(room, crowded)
         self._gate.note_taken(taken)
-        if taken < room or len(limited) == len(crowded):  # there are no others, or they were among those
-            return taken
-        return taken + take(self._runner.free, limited)
+        if taken == room and len(limited) > len(crowded):  # there are others, and they were not among those
+            taken += take(self._runner.free, limited)
+        self._pace.note(taken)
+        return taken
 
     def _take_from_kept(self, room: int, not_lanes: Sequence[str]) -> int:
         taken, unseen = 0, len(self._kept)

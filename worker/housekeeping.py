@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 BUSY_SECONDS = 0.05
 """Least time between two looks, so that a burst of finished jobs is one look."""
+LINE_SECONDS = 0.25
+"""Between two looks while announced jobs wait: so long a free slot may stay free, and who is next may stay unannounced."""
 IDLE_SECONDS = 1.0
 SWEEP_SECONDS = 4.0
 """Between two sweeps at most, so that a lost worker's jobs run again within five seconds of their leases' end."""
@@ -140,5 +142,10 @@ class Housekeeper:
         time.sleep(BUSY_SECONDS)
         if self._bulk.is_under_way:
             return
-        due_in_seconds = None if self._outlook is None else self._outlook.due_in_seconds
-        self._wake.wait(IDLE_SECONDS if due_in_seconds is None else min(IDLE_SECONDS, max(0.0, due_in_seconds)))
+        self._wake.wait(IDLE_SECONDS if self._outlook is None else _seconds_until_next(self._outlook))
+
+
+def _seconds_until_next(outlook: Outlook) -> float:
+    """So long nobody misses another look, if nobody asks for one."""
+    longest = LINE_SECONDS if outlook.announced else IDLE_SECONDS
+    return longest if outlook.due_in_seconds is None else min(longest, max(0.0, outlook.due_in_seconds))

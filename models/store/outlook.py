@@ -52,6 +52,8 @@ class Outlook:
 
     workers: int
     slots: int
+    running: int
+    """Jobs that they had in hand at their last beats."""
     announced: int
     """Jobs whose announcement may be under way."""
     due_in_seconds: float | None
@@ -78,6 +80,7 @@ def look(database: Database, *, alive_seconds: float, chores: frozenset[Chore] =
     return Outlook(
         workers=row.workers,
         slots=int(row.slots),
+        running=int(row.running),
         announced=row.announced,
         due_in_seconds=row.due_in,
         is_free=row.is_free,
@@ -92,6 +95,7 @@ def _query(alive_seconds: float, chores: frozenset[Chore]) -> Select[Any]:
     return select(
         select(func.count()).where(alive).scalar_subquery().label("workers"),
         select(func.coalesce(func.sum(Worker.slots), 0)).where(alive).scalar_subquery().label("slots"),
+        select(func.coalesce(func.sum(Worker.running), 0)).where(alive).scalar_subquery().label("running"),
         select(func.count()).where(announced).scalar_subquery().label("announced"),
         select(db_seconds_until(Job.due_at))
         .where(Job.state == JobState.WAITING)
