@@ -113,28 +113,29 @@ class Housekeeper:
     def _look_around(self) -> None:
         self._wake.clear()
         self._outlook = None
-        self._outlook = self._feeder.tick(self._asked())
+        now = time.monotonic()
+        asked = self._due_at(now)
+        self._outlook = self._feeder.tick(asked)
         self._lanes.refresh()
         self._today.refresh()
         self._do(self._outlook.chores)
-
-    def _asked(self) -> frozenset[Chore]:
-        """What it is time to ask about."""
-        now = time.monotonic()
-        asked: frozenset[Chore] = frozenset()
-        if now >= self._next_question:
+        # Only now: what a failure kept from being done is asked about at the next look.
+        if OFTEN <= asked:
             self._next_question = now + ASK_SECONDS
-            asked |= OFTEN
-        if now >= self._next_sweep:
+        if SELDOM <= asked:
             self._next_sweep = now + self._sweep_seconds * (0.5 + random.random() / 2)
-            asked |= SELDOM
-        return asked
+
+    def _due_at(self, now: float) -> frozenset[Chore]:
+        """What it is time to ask about."""
+        often = OFTEN if now >= self._next_question else frozenset()
+        return often | (SELDOM if now >= self._next_sweep else frozenset())
 
     def _do(self, chores: frozenset[Chore]) -> None:
         for chore in chores & self._wakes.keys():
             self._wakes[chore]()
         self._bulk.tick(is_any=Chore.BULK_ACTION in chores)
-        sweep(self._database, chores, lease_seconds=self._lease_seconds)
+        if sweep(self._database, chores, lease_seconds=self._lease_seconds):
+            self._wake.set()  # what was taken back can begin at once
         if self._isolation is not None:
             self._isolation.tick(is_any_waiting=Chore.ALONE in chores)
 
