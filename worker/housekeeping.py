@@ -120,9 +120,9 @@ class Housekeeper:
         self._today.refresh()
         self._do(self._outlook.chores)
         # Only now: what a failure kept from being done is asked about at the next look.
-        if OFTEN <= asked:
+        if asked >= OFTEN:
             self._next_question = now + ASK_SECONDS
-        if SELDOM <= asked:
+        if asked >= SELDOM:
             self._next_sweep = now + self._sweep_seconds * (0.5 + random.random() / 2)
 
     def _due_at(self, now: float) -> frozenset[Chore]:

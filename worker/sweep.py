@@ -29,8 +29,11 @@ SWEPT = frozenset({Chore.LAPSED, Chore.OVERDUE, Chore.QUESTION, Chore.BATCH, Cho
 """What a sweep does."""
 
 
-def sweep(database: Database, chores: Collection[Chore] = SWEPT, *, lease_seconds: float) -> None:
-    """Do those of a sweep's chores, each of which is nothing where there is nothing to do. Raises DatabaseUnavailableError."""
+def sweep(database: Database, chores: Collection[Chore] = SWEPT, *, lease_seconds: float) -> int:
+    """Do those of a sweep's chores, each of which is nothing where there is nothing to do; how many jobs moved.
+
+    Raises DatabaseUnavailableError.
+    """
     lapsed = leases.lapse(database) if Chore.LAPSED in chores else 0
     expired = leases.expire(database) if Chore.OVERDUE in chores else 0
     if Chore.QUESTION in chores:
@@ -41,6 +44,7 @@ def sweep(database: Database, chores: Collection[Chore] = SWEPT, *, lease_second
         holds.presume_lost(database, silent_seconds=holds.SILENT_LEASES * lease_seconds)
     if lapsed or expired:
         log.warning("swept", lapsed=lapsed, expired=expired)
+    return lapsed + expired
 
 
 def take_back_from_dead(database: Database, host: str) -> int:
