@@ -12,6 +12,9 @@ if os.environ.get("BENCH_TRANSPORT", "httpx") == "httpx":
 from google import genai
 from google.genai import types
 
+if sys.modules.get("aiohttp", sys) is None:
+    del sys.modules["aiohttp"]  # google-genai has looked; whoever else is in this process may need it
+
 __all__ = ["connected", "genai", "types"]
 
 
