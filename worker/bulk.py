@@ -35,6 +35,7 @@ class BulkWork:
         try:
             self._work(until=now + STINT_SECONDS)
         except (DatabaseUnavailableError, DatabaseNotReadyError):
+            self.is_under_way = False  # whoever looks when the database is back sees that there is more
             raise
         except Exception:
             log.exception("a bulk action could not be worked on; it is tried again")
