@@ -68,13 +68,17 @@ def rows_of(runs: Runs) -> list[Row]:
         for other, least in TARGETS.items()
         if (ratio := median_ratio(runs, other, lambda run: run.jobs_per_machine_cpu_second)) is not None
     ]
-    for other, words in (("door", "its own preparation and call"), ("sdk", "google-genai and Pillow in place")):
+    # The target names what google-genai costs; mediascribe calls without most of it, so its own call is shown beside it.
+    for other, words, most in (
+        ("sdk", "google-genai and Pillow in place", MOST_OVERHEAD_MS),
+        ("door", "its own preparation and call", None),
+    ):
         if "server" in runs and other in runs:
             above = [
                 ours.cpu_ms_per_job - theirs.cpu_ms_per_job
                 for ours, theirs in zip(runs["server"], runs[other], strict=True)
             ]
-            rows.append(at_most(f"CPU a job above {words}", statistics.median(above), MOST_OVERHEAD_MS, " ms"))
+            rows.append(at_most(f"CPU a job above {words}", statistics.median(above), most, " ms"))
     return rows
 
 
