@@ -129,7 +129,7 @@ def test_f6_jobs_of_a_worker_killed_between_claim_and_work_run_again_and_cost_no
 def test_f6_jobs_of_a_worker_killed_in_the_middle_of_its_calls_run_again_and_no_other_is_paid_again(
     server: Cluster,
 ) -> None:
-    server.gemini.set_faults([{"match": {}, "fault": {"kind": "late", "seconds": 1.0}}])
+    server.gemini.set_faults([{"match": {}, "fault": {"kind": "late", "seconds": 2.0}}])
     victim, other = server.start(2)
     server.submit(JOBS // 2)
     server.wait_for_calls(victim.concurrency + other.concurrency)
