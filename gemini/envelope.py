@@ -1,7 +1,7 @@
 """Where a request goes and by whose credentials: google-genai writes address and headers, and sends nothing itself.
 
 google-genai knows the addresses of Gemini and Vertex, the headers, and Google's credentials with their renewal. Letting it send
-each request costs six times the CPU of the sending (decision 33), for it also builds typed objects that are not used here. So it is let write
+each request costs five times the CPU of a call (decision 33), for it also builds typed objects that are not used here. So it is let write
 a request now and then, into a transport that only keeps it, and what it wrote stands for every request to the same
 model for a minute.
 """

@@ -182,9 +182,8 @@ class Feeder:
         if (is_silent or trouble) and (outlook.is_free or outlook.announced):
             taken = self._feed(lost_after_seconds=LOST_AFTER_SECONDS)
             if not taken and self._runner.free:
-                self._last_bundle = (
-                    time.monotonic()
-                )  # so that a long line of lanes that have to wait is not walked at each tick
+                # A long line of lanes that have to wait is not to be walked at each tick.
+                self._last_bundle = time.monotonic()
         return announced
 
     def _tell(self, trouble: str | None) -> None:

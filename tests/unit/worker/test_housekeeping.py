@@ -33,32 +33,27 @@ class Feeder:
         return NOTHING
 
 
-@pytest.mark.parametrize("error", [DatabaseConflictError("two at once"), RuntimeError("a bug")])
-def test_what_a_failed_look_asked_about_is_asked_about_at_the_next_one(tmp_path: Path, error: Exception) -> None:
+def looks_for_lost_leases(folder: Path, error: Exception) -> list[int]:
+    """At which of its looks a housekeeper asks about lost leases, the first of which fails."""
     wake = threading.Event()
     feeder = Feeder(error, wake)
     idle = cast("Any", SimpleNamespace(refresh=lambda: None))
     housekeeper = Housekeeper(
-        database=open_database(f"sqlite:///{tmp_path / 'jobs.db'}"), feeder=cast("Any", feeder), lanes=idle, today=idle,
+        database=open_database(f"sqlite:///{folder / 'jobs.db'}"), feeder=cast("Any", feeder), lanes=idle, today=idle,
         wake=wake, lease_seconds=2.0, isolation=None, wakes={},
     )  # fmt: skip
     housekeeper.start()
     assert feeder.seen_again.wait(10.0)
     housekeeper.stop(grace_seconds=1.0)
-    first, second = [number for number, chores in enumerate(feeder.asked) if Chore.LAPSED in chores][:2]
+    return [number for number, chores in enumerate(feeder.asked) if Chore.LAPSED in chores]
+
+
+@pytest.mark.parametrize("error", [DatabaseConflictError("two at once"), RuntimeError("a bug")])
+def test_what_a_failed_look_asked_about_is_asked_about_at_the_next_one(tmp_path: Path, error: Exception) -> None:
+    first, second = looks_for_lost_leases(tmp_path, error)[:2]
     assert second == first + 1
 
 
 def test_after_an_outage_workers_that_live_may_renew_before_they_are_judged(tmp_path: Path) -> None:
-    wake = threading.Event()
-    feeder = Feeder(DatabaseUnavailableError("away"), wake)
-    idle = cast("Any", SimpleNamespace(refresh=lambda: None))
-    housekeeper = Housekeeper(
-        database=open_database(f"sqlite:///{tmp_path / 'jobs.db'}"), feeder=cast("Any", feeder), lanes=idle, today=idle,
-        wake=wake, lease_seconds=2.0, isolation=None, wakes={},
-    )  # fmt: skip
-    housekeeper.start()
-    assert feeder.seen_again.wait(10.0)
-    housekeeper.stop(grace_seconds=1.0)
-    first, second = [number for number, chores in enumerate(feeder.asked) if Chore.LAPSED in chores][:2]
+    first, second = looks_for_lost_leases(tmp_path, DatabaseUnavailableError("away"))[:2]
     assert second > first + 1
