@@ -207,14 +207,19 @@ def drop(database: Database, parcel_id: str, *, state: ParcelState) -> int:
         calls = delete(ParcelledCall).where(ParcelledCall.parcel_id == parcel_id)
         rows = connection.execute(calls.returning(ParcelledCall.id, ParcelledCall.job_id)).all()
         connection.execute(delete(Parcel).where(Parcel.id == parcel_id))
-        end_holds(connection, database.dialect, [row.id for row in rows])
         for start in range(0, len(rows), SLICE):
             wake_waiting(connection, [row.job_id for row in rows[start : start + SLICE]])
+        end_holds(connection, database.dialect, [row.id for row in rows])  # after all jobs, as whoever records does it
     return len(rows)
 
 
 def wake_waiting(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Queue those of the jobs that wait for batches of which none is under way any more. Uses the primary key."""
+    """Queue those of the jobs that wait for batches of which none is under way any more. Uses the primary key.
+
+    They are locked first: a worker that is just storing that one of them waits has either stored it, and the job is seen to wait,
+    or looks itself after the calls are seen to be gone.
+    """
+    connection.execute(select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update())
     waits = (Job.id.in_(job_ids), Job.state == JobState.WAITING, Job.error_code == FailureCode.GEMINI_PENDING)
     woken = update(Job).where(*waits, ~_has_open_call())
     connection.execute(woken.values(state=JobState.QUEUED, due_at=None, announced_until=None))

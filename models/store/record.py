@@ -9,11 +9,13 @@ from sqlalchemy import Connection, Executable, case, func, insert, select, true,
 from models.attempt import Answer, Attempt
 from models.base import TypedId, db_after, db_now
 from models.database import Database
+from models.failures import FailureCode
 from models.job import Job, Result
 from models.moves import Record
 from models.state import FINAL, JobState, Move
 from models.store.calls import USAGE, Owned, added, count_usage, insert_calls, usage_of
 from models.store.holds import end_holds
+from models.store.parcels import wake_waiting
 from models.store.questions import Asking, Ended, end_questions
 from models.store.rows import DOCUMENT, FLAG, INTEGER, REAL, TEXT, RowShape, insert_into
 from models.store.spending import count_spending
@@ -88,6 +90,8 @@ def _end_attempts(connection: Connection, dialect: str, records: list[Record], n
     _ENDINGS.run(connection, _attempt_insert(dialect), applied)
     _ENDINGS.run(connection, _result_insert(dialect), [row for row in applied if row["output"] is not None])
     end_questions(connection, dialect, _ended(records, owned))
+    if for_batches := sorted(row["id"] for row in applied if row["code"] == FailureCode.GEMINI_PENDING):
+        wake_waiting(connection, for_batches)  # what they came to wait for may be over since they looked
     return moved
 
 

@@ -1,6 +1,8 @@
 """Parcels in SQL: what is sent is known before, is waited for, counted once, and never held up by a lost worker."""
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 
@@ -97,6 +99,36 @@ def test_a_parcel_that_came_to_no_batch_is_dropped_and_its_jobs_are_queued(datab
     assert states(database, jobs) == ["queued"] * 2
     assert list_budgets(database)[0].held_usd == 0
     assert parcels.get_parcel(database, parcel_id) is None
+
+
+def test_a_job_that_comes_to_wait_for_a_batch_that_is_gone_by_then_is_queued(
+    database: Database, worker_id: str
+) -> None:
+    dropped, answered, still = jobs_in_hand(database, 3, worker_id)
+    lost, over = stored(database, worker_id, [packed(dropped)]), packed(answered)
+    parcels.drop(database, lost, state=ParcelState.SENDING)
+    put_answers(database, sent(database, worker_id, [over]), {over.id: "{}"})
+    sent(database, worker_id, [packed(still)])
+    wait_for_batch(database, [dropped, answered, still])
+    assert states(database, [dropped, answered, still]) == ["queued", "queued", "waiting"]
+
+
+def test_none_waits_for_a_batch_that_is_dropped_in_the_same_moment(database: Database, worker_id: str) -> None:
+    jobs = jobs_in_hand(database, 60, worker_id)
+    lost = [stored(database, worker_id, [packed(job)]) for job in jobs]
+    together = threading.Barrier(2)
+
+    def drop(parcel_id: str) -> None:
+        together.wait()
+        parcels.drop(database, parcel_id, state=ParcelState.SENDING)
+
+    with ThreadPoolExecutor(1) as thread:
+        for job, parcel_id in zip(jobs, lost, strict=True):
+            dropping = thread.submit(drop, parcel_id)
+            together.wait()
+            wait_for_batch(database, [job])
+            dropping.result()
+    assert states(database, jobs) == ["queued"] * len(jobs)
 
 
 def test_answers_are_kept_once_and_wake_jobs_of_which_no_call_is_under_way(database: Database, worker_id: str) -> None:
