@@ -18,6 +18,8 @@ import structlog
 from celery import Celery, Task, signals, states
 from celery.concurrency import get_implementation
 from celery.exceptions import Reject
+from celery.platforms import EX_OK
+from celery.worker import state
 
 from gemini.price_files import load_prices
 from models.database import Database, DatabaseNotReadyError, DatabaseUnavailableError, DatabaseUrlError
@@ -77,7 +79,7 @@ class ServerWorker:
     def _start(self, sender: Any = None, **_: object) -> None:
         # Celery listens to it only a moment later, and until then it would end the process with jobs in its hands.
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._leave_at_once)
+            signal.signal(signal.SIGTERM, self._leave_when_started)
         if get_implementation(getattr(sender, "pool_cls", POOL)) is not get_implementation(POOL):
             log.error("the worker cannot start", reason=f"it needs Celery's pool {POOL!r}: leave out -P")
             raise SystemExit(WRONG_USE)
@@ -88,7 +90,8 @@ class ServerWorker:
             log.error("the worker cannot start", reason=str(error))  # noqa: TRY400 - one clear line
             raise SystemExit(CANNOT_START) from error
         if self._leaving.is_set():
-            self._leave_at_once()
+            self._close()
+            raise SystemExit(EX_OK)
 
     def _start_working(self) -> None:
         database = self._open()
@@ -109,13 +112,10 @@ class ServerWorker:
         if policy is not None:
             log.warning("Redis may drop messages of Celery producers; set maxmemory-policy noeviction", policy=policy)
 
-    def _leave_at_once(self, *_: object) -> None:
+    def _leave_when_started(self, *_: object) -> None:
+        """Nothing is raised: wherever the main thread is, a destructor or Celery might swallow it."""
         self._leaving.set()
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough
-        if self._worker is not None:  # else it is just being started, and leaves when it is
-            self._close()
-            self._worker = None  # Celery may still tell that it shuts down
-            raise SystemExit(0)
+        state.should_stop = EX_OK  # what Celery does when it is told to leave, and looks at before it waits
 
     def _drain(self, **_: object) -> None:
         self._leaving.set()

@@ -79,7 +79,7 @@ def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module", params=[SOME, pytest.param(MANY, marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=[SOME, pytest.param(MANY, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
 def backlog(
     request: pytest.FixtureRequest, dialect: str, tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
 ) -> Iterator[Backlog]:

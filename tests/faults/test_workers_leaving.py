@@ -22,6 +22,7 @@ SLOW = {"match": {}, "fault": {"kind": "late", "seconds": 0.2}}
 GRACE_SECONDS = 3.0
 LEFT_OVER_SECONDS = 15.0
 """What a leaving worker may take beyond its grace to record what it gives back, on a busy machine; far below the lease."""
+STARTING = [sys.executable, "-m", "tests.faults.programs.told_while_starting"]
 OLDER = [sys.executable, "-m", "tests.faults.programs.older_version"]
 
 
@@ -62,6 +63,15 @@ def test_f12_a_worker_that_is_told_to_leave_as_soon_as_it_works_leaves_in_good_o
     assert not query(server.database_url, "SELECT 1 FROM job WHERE attempts <> 1 OR losses <> 0")
     found = server.audit()
     assert (found.states, found.paid) == ({"succeeded": 40}, 40)
+
+
+def test_f12_a_worker_that_is_told_to_leave_while_it_starts_is_gone_when_it_has_started(server: Cluster) -> None:
+    server.submit(5)
+    server.settings["PYTHONPATH"] = str(ROOT)  # where the program is found
+    (leaving,) = server.launch(1, program=STARTING)
+    assert leaving.process.wait(30.0) == 0
+    assert '"working"' in leaving.log.read_text()
+    assert jobs_of(server, leaving) == []
 
 
 @pytest.mark.long
