@@ -42,7 +42,9 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def _leave(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
-        self.force_exit = self.should_exit
+        if self.should_exit:  # nothing that takes a lock: the first signal's handler may be at it
+            self.force_exit = True
+            return
         self.should_exit = True
         self._parts.leaving.set()
 

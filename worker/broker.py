@@ -89,7 +89,7 @@ class ServerWorker:
             # Celery's signals swallow every Exception, and would go on without a worker.
             log.error("the worker cannot start", reason=str(error))  # noqa: TRY400 - one clear line
             raise SystemExit(CANNOT_START) from error
-        if self._leaving.is_set():
+        if state.should_stop is not None:
             self._close()
             raise SystemExit(EX_OK)
 
@@ -113,8 +113,7 @@ class ServerWorker:
             log.warning("Redis may drop messages of Celery producers; set maxmemory-policy noeviction", policy=policy)
 
     def _leave_when_started(self, *_: object) -> None:
-        """Nothing is raised: wherever the main thread is, a destructor or Celery might swallow it."""
-        self._leaving.set()
+        """Nothing is raised, for a destructor or Celery might swallow it, and no lock is taken, for it might be held."""
         state.should_stop = EX_OK  # what Celery does when it is told to leave, and looks at before it waits
 
     def _drain(self, **_: object) -> None:

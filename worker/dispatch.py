@@ -232,10 +232,14 @@ class Feeder:
     def _claim_kept(self, not_lanes: Sequence[str], room: int) -> list[ClaimedJob]:
         """Those of the lanes that are left out stay kept."""
         ids = [self._kept.popleft() for _ in range(room)]
-        claimed = claims.claim(
-            self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
-            not_lanes=[*self._lanes.paused_here(), *not_lanes],
-        )  # fmt: skip
+        try:
+            claimed = claims.claim(
+                self._database, ids, worker_id=self._worker_id, lease_seconds=self._lease_seconds,
+                not_lanes=[*self._lanes.paused_here(), *not_lanes],
+            )  # fmt: skip
+        except BaseException:
+            self._kept.extend(ids)
+            raise
         if not_lanes:
             mine = {job.id for job in claimed}
             self._kept.extend(job_id for job_id in ids if job_id not in mine)

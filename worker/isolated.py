@@ -6,7 +6,7 @@ left. If a job takes the process down, nothing else goes down with it.
 
 import signal
 import sys
-import threading
+import time
 
 from models.ids import is_id
 from models.store import dispatch
@@ -15,6 +15,9 @@ from worker.environment import load_settings
 from worker.logs import set_up_logs
 from worker.ready_database import open_ready_database
 
+LOOK_SECONDS = 0.5
+"""Between two looks whether there is anything left to do."""
+
 
 def main(worker_id: str) -> int:
     """Run what has to run alone; 0 when nothing is left."""
@@ -22,11 +25,12 @@ def main(worker_id: str) -> int:
     # Its parent may be showing progress on the same terminal.
     set_up_logs("warning" if loaded.settings.log_level == "info" else loaded.settings.log_level)
     database = open_ready_database(loaded.settings)
-    told_to_leave = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told_to_leave.set())
+    told_to_leave: list[int] = []  # no event: its lock may be held just when the handler comes
+    signal.signal(signal.SIGTERM, lambda number, _: told_to_leave.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's business
     worker = start_worker(loaded, database, Role(worker_id=worker_id, slots=1, alone=True))
-    while not told_to_leave.wait(0.5):
+    while not told_to_leave:
+        time.sleep(LOOK_SECONDS)
         if worker.runner.wait_until_idle(timeout_seconds=0) and not dispatch.any_alone(database):
             break
     worker.close(grace_seconds=loaded.settings.grace_seconds)

@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import structlog
 
+from models.budget import Period
 from models.database import Database, DatabaseUnavailableError
 from models.failures import Failure, FailureCode, Nature, failure
 from models.moves import ClaimedJob
@@ -236,7 +238,7 @@ class Lanes:
         def put(reason: Failure, seconds: float | None) -> int:
             return stored.pause(
                 self._database, lane, code=reason.code, reason=reason.message, seconds=seconds, is_probe=is_probe,
-                is_unnamed=is_unnamed(reason), may_fall_back=action.may_fall_back,
+                is_unnamed=is_unnamed(reason), may_fall_back=action.may_fall_back, spent_limit=_spent_limit(reason),
             )  # fmt: skip
 
         refusals = put(why, action.seconds)
@@ -257,6 +259,13 @@ def _has_limits(row: Standing) -> bool:
 def _limits_of(row: Standing, defaults: Limits) -> Limits:
     own = {name: limit for name in LIMITS if (limit := getattr(row, name)) is not None}
     return replace(defaults, **own)
+
+
+def _spent_limit(why: Failure) -> tuple[Period, Decimal] | None:
+    """The limit that was spent, if that is why the lane pauses."""
+    if why.code is not FailureCode.BUDGET_EXCEEDED or "limit_usd" not in why.detail:
+        return None
+    return Period(str(why.detail["period"])), Decimal(str(why.detail["limit_usd"]))
 
 
 def _failure_of(row: Standing) -> Failure:

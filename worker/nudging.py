@@ -60,7 +60,8 @@ class Nudger:
     def _work_until_stopped(self) -> None:
         while not self._stopped:
             is_woken = self._wake.wait(max(0.0, min(self._due_at) - time.monotonic()))
-            self._wake.clear()
+            if is_woken:
+                self._wake.clear()
             if is_woken and self._announcing is not None:
                 self._try(self._announce)
             self._do_chores()

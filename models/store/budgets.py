@@ -127,6 +127,17 @@ def _open_lanes(connection: Connection, name: str) -> None:
     connection.execute(update(Lane).where(*spent).values(paused=False, paused_until=None, changed_at=db_now()))
 
 
+def is_limit_still(connection: Connection, lane: str, period: Period, limit_usd: Decimal) -> bool:
+    """Is the lane's limit no higher than that, within a transaction? Whoever raises it comes after, and opens the lane."""
+    of_lane = (Budget.scope == Scope.LANE, Budget.name.in_([EVERY_LANE, lane]), Budget.period == period)
+    rows = connection.execute(
+        select(Budget.name, Budget.limit_usd).where(*of_lane).order_by(Budget.name).with_for_update()
+    )
+    limits = {row.name: row.limit_usd for row in rows}
+    limit: Decimal | None = limits.get(lane, limits.get(EVERY_LANE))
+    return limit is not None and limit <= limit_usd
+
+
 def list_budgets(database: Database, *, scope: Scope | None = None, name: str | None = None) -> list[BudgetView]:
     """The budgets, and how they stand."""
     wanted = [column == value for column, value in ((Budget.scope, scope), (Budget.name, name)) if value is not None]

@@ -20,7 +20,7 @@ from models.parcel import Parcel, ParcelledCall, ParcelledState
 from models.state import FINAL, JobState
 from models.store.calls import count_usage, insert_calls
 from models.store.holds import end_holds, presume_spent
-from models.store.parcels import NewParcel, put_parcel, wake_waiting
+from models.store.parcels import NewParcel, lock_jobs, put_parcel, wake_waiting
 from models.store.rows import INTEGER, TEXT, RowShape, insert_into
 from models.store.spending import count_spending
 
@@ -77,6 +77,8 @@ def store_parcel(database: Database, parcel: NewParcel, calls: Sequence[PackedCa
     """
     rows = [{name: getattr(call, name) for name in PackedCall.__slots__} for call in calls]
     with database.write() as connection:
+        # Or another worker may claim and pack them meanwhile.
+        lock_jobs(connection, sorted({call.job_id for call in calls}))
         put_parcel(connection, database.dialect, parcel)
         _PACKED.run(connection, _packed_insert(database.dialect, parcel.id), rows)
         mine = select(ParcelledCall.id).where(ParcelledCall.parcel_id == parcel.id)

@@ -101,14 +101,15 @@ def note_uploaded(database: Database, parcel_id: str, *, input_file: str, lease_
 
 
 @again_after_conflict
-def note_creation(database: Database, parcel_id: str) -> bool:
-    """A batch is about to be asked for; False where it is not to be."""
-    return _move(database, parcel_id, ParcelState.UPLOADED, {"creations": Parcel.creations + 1})
+def note_creation(database: Database, parcel_id: str, *, known: int, lease_seconds: float) -> bool:
+    """A batch is about to be asked for; False where it is not to be, or somebody else has asked since `known` creations."""
+    values = {"creations": Parcel.creations + 1, "due_at": db_after(literal(lease_seconds))}
+    return _move(database, parcel_id, ParcelState.UPLOADED, values, Parcel.creations == known)
 
 
 @again_after_conflict
 def note_sent(database: Database, parcel_id: str, *, batch_name: str, due_seconds: float) -> bool:
-    """Its batch is known."""
+    """Its batch is known; False where the parcel has another one by now, or is gone."""
     values = {
         "state": ParcelState.SENT, "batch_name": batch_name, "sent_at": db_now(), "due_at": db_after(literal(due_seconds))
     }  # fmt: skip
@@ -128,8 +129,10 @@ def note_deleted(database: Database, parcel_id: str) -> bool:
     return _move(database, parcel_id, ParcelState.OVER, {"input_file": None, "output_file": None, "batch_name": None})
 
 
-def _move(database: Database, parcel_id: str, source: ParcelState, values: dict[str, Any]) -> bool:
-    moved = update(Parcel).where(Parcel.id == parcel_id, Parcel.state == source).values(**values)
+def _move(
+    database: Database, parcel_id: str, source: ParcelState, values: dict[str, Any], *where: ColumnElement[bool]
+) -> bool:
+    moved = update(Parcel).where(Parcel.id == parcel_id, Parcel.state == source, *where).values(**values)
     with database.write() as connection:
         return connection.execute(moved).rowcount > 0
 
@@ -219,10 +222,15 @@ def wake_waiting(connection: Connection, job_ids: Sequence[str]) -> None:
     They are locked first: a worker that is just storing that one of them waits has either stored it, and the job is seen to wait,
     or looks itself after the calls are seen to be gone.
     """
-    connection.execute(select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update())
+    lock_jobs(connection, job_ids)
     waits = (Job.id.in_(job_ids), Job.state == JobState.WAITING, Job.error_code == FailureCode.GEMINI_PENDING)
     woken = update(Job).where(*waits, ~_has_open_call())
     connection.execute(woken.values(state=JobState.QUEUED, due_at=None, announced_until=None))
+
+
+def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Nobody moves them until the transaction ends; the statements after it see how they stand. Uses the primary key."""
+    connection.execute(select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update(key_share=True))
 
 
 def _has_open_call() -> ColumnElement[bool]:

@@ -33,6 +33,6 @@ def stored(database: Database, worker_id: str, calls: Sequence[PackedCall]) -> s
 def sent(database: Database, worker_id: str, calls: Sequence[PackedCall]) -> str:
     parcel_id = stored(database, worker_id, calls)
     assert parcels.note_uploaded(database, parcel_id, input_file="files/in", lease_seconds=60.0)
-    assert parcels.note_creation(database, parcel_id)
+    assert parcels.note_creation(database, parcel_id, known=0, lease_seconds=60.0)
     assert parcels.note_sent(database, parcel_id, batch_name="batches/b", due_seconds=60.0)
     return parcel_id

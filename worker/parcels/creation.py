@@ -39,7 +39,9 @@ def make_batch(parcel: ParcelView, post: Post) -> None:
         return
     if batch is not None:
         due_seconds = min(post.settings.economy_poll_seconds, max(parcel.deadline_in_seconds, 0.0))
-        parcels.note_sent(post.database, parcel.id, batch_name=batch.name, due_seconds=due_seconds)
+        if not parcels.note_sent(post.database, parcel.id, batch_name=batch.name, due_seconds=due_seconds):
+            _stop_needless(parcel, batch, post)
+            return
         post.note_well(parcel.lane)
         log.info("a parcel is under way", parcel=parcel.id, batch=batch.name)
 
@@ -49,10 +51,20 @@ def _create(parcel: ParcelView, post: Post) -> RemoteBatch | None:
     if parcel.deadline_in_seconds <= 0:
         end_without_batch(parcel, TOO_LATE, post)
         return None
-    if not parcels.note_creation(post.database, parcel.id):
+    if not parcels.note_creation(post.database, parcel.id, known=parcel.creations, lease_seconds=post.lease_seconds):
         return None
     assert parcel.input_file is not None, "what is uploaded has a file"
     return post.batches.create(parcel.model, display_name(parcel.id), parcel.input_file)
+
+
+def _stop_needless(parcel: ParcelView, batch: RemoteBatch, post: Post) -> None:
+    """Its creation took so long that another worker has seen to the parcel: one batch is enough."""
+    now = parcels.get_parcel(post.database, parcel.id)
+    if now is not None and now.batch_name == batch.name:
+        return
+    log.warning("a batch that nobody waits for is stopped", parcel=parcel.id, batch=batch.name)
+    with contextlib.suppress(FailureError):  # what it has cost by then is paid
+        post.batches.cancel(batch.name)
 
 
 def forget(parcel: ParcelView, post: Post) -> None:

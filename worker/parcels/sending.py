@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from models.database import DatabaseUnavailableError
+from models.database import DatabaseNotReadyError, DatabaseUnavailableError
 from models.failures import Failure, FailureCode, FailureError, Nature, failure
 from models.parcel import ParcelState
 from models.store import parcels
@@ -39,8 +39,8 @@ def send(pack: Pack, post: Post) -> None:
         _tell(pack.lines, _send(pack, post))
     except Exception as error:
         log.exception("a parcel could not be sent")
-        with contextlib.suppress(DatabaseUnavailableError):
-            parcels.drop(post.database, pack.parcel_id, state=ParcelState.SENDING)
+        with contextlib.suppress(Exception):  # the worker leaves: then it is dropped as one that was lost
+            _drop(pack, post)
         _tell(pack.lines, _again(failure(FailureCode.INTERNAL, f"The parcel could not be sent: {error}")))
     finally:
         pack.path.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def _upload(pack: Pack, post: Post) -> Failure | None:
     try:
         stored = post.files.upload(pack.path, display_name=name)
     except FailureError as error:
-        parcels.drop(post.database, pack.parcel_id, state=ParcelState.SENDING)
+        _drop(pack, post)
         post.note_trouble(pack.lane, error.failure)
         return _again(error.failure)
     is_mine = _patiently(
@@ -104,6 +104,11 @@ def _upload(pack: Pack, post: Post) -> Failure | None:
     if view is not None:
         make_batch(view, post)
     return None
+
+
+def _drop(pack: Pack, post: Post) -> None:
+    """Forget a parcel that did not get there. It must be: nobody else looks at one whose worker lives and is sending it."""
+    _patiently(lambda: parcels.drop(post.database, pack.parcel_id, state=ParcelState.SENDING), post)
 
 
 def _leave_out_all_but(pack: Pack, kept: set[str]) -> None:
@@ -142,7 +147,7 @@ def _patiently(verb: Callable[[], Result], post: Post) -> Result:
     while True:
         try:
             return verb()
-        except DatabaseUnavailableError:
+        except (DatabaseUnavailableError, DatabaseNotReadyError):
             if post.stopped.is_set():
                 raise
             time.sleep(RETRY_SECONDS)

@@ -106,6 +106,8 @@ def update_endpoint(
 
 def disable(connection: Connection, endpoint_id: str, reason: str) -> None:
     """Send it nothing more, within a transaction. What was to be sent to it ends, but for what somebody asked for by hand."""
+    # Whoever is just writing a delivery to it comes first: it must be seen by what ends them all.
+    connection.execute(select(WebhookEndpoint.id).where(WebhookEndpoint.id == endpoint_id).with_for_update())
     active = (WebhookEndpoint.id == endpoint_id, WebhookEndpoint.state == EndpointState.ACTIVE)
     ends = update(WebhookEndpoint).where(*active).values(state=EndpointState.DISABLED, disabled_reason=reason)
     if connection.execute(ends).rowcount == 0:

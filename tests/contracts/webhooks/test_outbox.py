@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
+import pytest
 from sqlalchemy import event, literal, select, update
 
 from models.base import db_after
@@ -16,11 +18,14 @@ from models.state import JobState
 from models.store import admin, leases
 from models.store.record import record
 from models.store.submit import NewBatch, close_abandoned, close_batch
-from models.store.webhooks import endpoints
-from models.store.webhooks.outbox import ended_columns, tell_ended
+from models.store.webhooks import endpoints, outbox
+from models.store.webhooks.outbox import ended_columns, put_messages, tell_ended
 from models.webhook import EventType
 from tests.contracts.jobs import PERMANENT, TRANSIENT, claim, claim_one, submit_jobs
 from tests.contracts.webhooks.telling import BOTH, DONE, endpoint, told
+
+LONG_ENOUGH_SECONDS = 0.5
+"""Whoever is not held up is done by then."""
 
 
 def set_job(database: Database, job_id: str, **values: Any) -> None:
@@ -198,3 +203,28 @@ def test_of_a_group_of_ends_each_is_told(database: Database) -> None:
     made = [claim_one(database) for _ in range(3)]
     assert record(database, [Record(job=job, ending=DONE) for job in made]) == [True] * 3
     assert sorted(each.event_type for each in told(database)) == ["batch.finished"] * 3 + ["job.finished"] * 3
+
+
+def test_what_is_told_while_an_endpoint_is_disabled_ends_with_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would wait for as long as the endpoint is disabled, and be sent when it is enabled again."""
+    hook = endpoint(database, EventType.JOB_FINISHED)
+    is_telling, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(*words: Any) -> None:
+        is_telling.set()
+        may_go_on.wait(10.0)
+        put_messages(*words)
+
+    monkeypatch.setattr(outbox, "put_messages", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        job = claim_one(database)
+        recording = threads.submit(record, database, [Record(job=job, ending=DONE)])
+        assert is_telling.wait(10.0)
+        disabling = threads.submit(endpoints.update_endpoint, database, hook.id, is_enabled=False)
+        wait([disabling], LONG_ENOUGH_SECONDS)
+        may_go_on.set()
+        assert recording.result() == [True]
+        disabling.result()
+    assert [delivery.state for delivery in told(database)] == ["cancelled"]
