@@ -11,7 +11,6 @@ its memory above that of an idle worker, all its processes together, and the cli
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from typing import Self
 from benchmarks.ground import ROOT
 from benchmarks.report import Row, at_least, at_most, show_and_save
 from benchmarks.sizes import size
-from benchmarks.tree import resident_bytes
+from benchmarks.tree import own_peak_bytes, resident_bytes
 from tests.services.databases import migrated
 from tests.services.simulator import simulator
 from tests.services.speech import Speech, record_random, word_errors, worst_time_error
@@ -88,7 +87,6 @@ def prepared(path: str) -> dict[str, float]:
         if rest is None:
             break
     took = time.perf_counter() - begun
-    unit = 1 if sys.platform == "darwin" else 1_024
     return {
         "seconds": recording.duration_seconds,
         "clips": clips,
@@ -96,7 +94,7 @@ def prepared(path: str) -> dict[str, float]:
         "took_seconds": round(took, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),
         "times_real_time": round(recording.duration_seconds / took, 1),
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "peak_bytes": own_peak_bytes(),
     }
 
 

@@ -3,7 +3,9 @@
 Reads what the system accounts anyway, so that measuring costs the measured process nothing.
 """
 
+import resource
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil
 
@@ -21,6 +23,15 @@ def resident_bytes(pids: Iterable[int]) -> int:
 def used_bytes(pids: Iterable[int]) -> int:
     """Memory that these processes and their descendants take together: pages that several share count once."""
     return sum(_proportional_bytes(process) for process in _trees(pids))
+
+
+def own_peak_bytes() -> int:
+    """The most that this process ever had resident. On Linux getrusage begins with what its parent had when it started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (peak,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(peak) * 1_024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _trees(pids: Iterable[int]) -> list[psutil.Process]:
