@@ -235,13 +235,17 @@ class Lanes:
                 self._publish(lane, pause.failure, replace(action, seconds=seconds), is_probe=False)
 
     def _publish(self, lane: str, why: Failure, action: Action, *, is_probe: bool) -> None:
-        def put(reason: Failure, seconds: float | None) -> int:
+        def put(reason: Failure, seconds: float | None) -> int | None:
             return stored.pause(
                 self._database, lane, code=reason.code, reason=reason.message, seconds=seconds, is_probe=is_probe,
                 is_unnamed=is_unnamed(reason), may_fall_back=action.may_fall_back, spent_limit=_spent_limit(reason),
             )  # fmt: skip
 
         refusals = put(why, action.seconds)
+        if refusals is None:  # there is money again
+            with self._changing:
+                self._paused.pop(lane, None)
+            return
         until = math.inf if action.seconds is None else self._clock() + action.seconds
         if refusals >= MANY_REFUSALS:
             why = like_spend_limit(why, lane=lane, refusals=refusals)

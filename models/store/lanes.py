@@ -98,12 +98,13 @@ def pause(
     is_unnamed: bool = False,
     may_fall_back: bool = False,
     spent_limit: tuple[Period, Decimal] | None = None,
-) -> int:
+) -> int | None:
     """A worker met a wall: let nothing more of the lane begin, for some seconds or until somebody acts.
 
     A longer pause stays, unless a probe brings newer news; one of a person's always. Returns how often in ten minutes the
     lane was refused without a reason, this time (`is_unnamed`) included; 0 where that is not the point. With `may_fall_back`
-    its jobs may meanwhile be asked with its fallback. With a `spent_limit` it is not paused if that was raised meanwhile.
+    its jobs may meanwhile be asked with its fallback. With a `spent_limit` that was raised meanwhile it is not
+    paused, and None is returned.
     """
     values = _pause(code=code, reason=reason, seconds=seconds, may_fall_back=may_fall_back)
     first = {"refusals": 1, "refusals_since": db_now()} if is_unnamed else {}
@@ -111,7 +112,7 @@ def pause(
     stays = by_hand if is_probe else or_(by_hand, and_(is_paused_now(), _lasts_longer(seconds)))
     with database.write() as connection:
         if spent_limit is not None and not is_limit_still(connection, name, *spent_limit):
-            return 0
+            return None
         fresh = insert_into(database.dialect, Lane).values(name=name, **values, **first)
         put = fresh.on_conflict_do_update(
             index_elements=["name"], set_=values | (_one_more() if is_unnamed else {}), where=~stays

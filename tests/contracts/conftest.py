@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.database import Database, open_database
+from tests.contracts.jobs import new_worker
 from tests.contracts.quota import Bench
 from tests.services.databases import migrated
 from worker.quota.stores import InProcessStore, RedisStore
@@ -55,3 +56,9 @@ def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[Callable[[]
 def bench(make_store: Callable[[Callable[[], float]], Store]) -> Bench:
     """A bench on a new store."""
     return Bench(make=make_store)
+
+
+@pytest.fixture
+def worker_id(database: Database) -> str:
+    """That of a worker that has just come."""
+    return new_worker(database)

@@ -46,6 +46,7 @@ def test_a_lane_whose_budget_was_raised_after_a_denial_is_not_paused_for_it(data
         set_budget(database, Scope.LANE, name, limit_usd=Decimal(limit), period=Period.DAY)
         seen.publish("m", job.id, why, action)
         assert [lane.name for lane in reports.paused_lanes(database)] == paused
+        assert seen.paused_here() == paused
     remove_budget(database, Scope.LANE, name, period=Period.DAY)
     seen.publish("m", job.id, why, action)
     assert reports.paused_lanes(database) == []

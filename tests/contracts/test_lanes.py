@@ -18,7 +18,7 @@ from tests.contracts.jobs import LEASE_SECONDS, submit_jobs
 def stop(database: Database, name: str = "m", **changes: Any) -> int:
     """A worker pauses the lane until somebody acts."""
     fields: dict[str, Any] = {"code": FailureCode.GEMINI_AUTH, "reason": "the key is wrong", "seconds": None}
-    return lanes.pause(database, name, **{**fields, **changes})
+    return lanes.pause(database, name, **{**fields, **changes}) or 0
 
 
 def standing(database: Database, name: str = "m") -> Standing:

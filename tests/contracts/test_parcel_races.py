@@ -19,18 +19,13 @@ from models.store.holds import end_holds
 from models.store.parcelled import StoredCall
 from models.store.parcels import new_parcel_id
 from models.store.record import record
-from tests.contracts.jobs import claim, new_worker
+from tests.contracts.jobs import claim
 from tests.contracts.parcels import LANE, jobs_in_hand, packed, stored
 from worker.parcels import creation, sending
 from worker.parcels.spool import Pack, SpooledLine
 
 LONG_ENOUGH_SECONDS = 0.5
 """Whoever is not held up is done by then."""
-
-
-@pytest.fixture
-def worker_id(database: Database) -> str:
-    return new_worker(database)
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 
-import pytest
-
 from models.database import Database
 from models.failures import FailureCode, failure
 from models.moves import ClaimedJob, Record, cancelled, succeeded, waits
@@ -20,7 +18,7 @@ from models.store.record import record
 from models.store.reports import calls_of
 from models.store.usage import UsageFilter, usage
 from tests.contracts.budgets import want
-from tests.contracts.jobs import new_call, new_worker
+from tests.contracts.jobs import new_call
 from tests.contracts.parcels import LANE, jobs_in_hand, packed, sent, stored
 
 PENDING = failure(FailureCode.GEMINI_PENDING, "In a batch.")
@@ -34,11 +32,6 @@ def wait_for_batch(database: Database, jobs: Sequence[ClaimedJob]) -> None:
 def states(database: Database, jobs: Sequence[ClaimedJob]) -> list[str]:
     found = queries.get_jobs(database, [job.id for job in jobs])
     return [str(found[job.id].state) for job in jobs]
-
-
-@pytest.fixture
-def worker_id(database: Database) -> str:
-    return new_worker(database)
 
 
 def test_only_calls_of_jobs_that_are_the_workers_and_wanted_leave(database: Database, worker_id: str) -> None:

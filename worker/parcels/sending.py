@@ -39,8 +39,10 @@ def send(pack: Pack, post: Post) -> None:
         _tell(pack.lines, _send(pack, post))
     except Exception as error:
         log.exception("a parcel could not be sent")
-        with contextlib.suppress(Exception):  # the worker leaves: then it is dropped as one that was lost
+        try:
             _drop(pack, post)
+        except Exception as trouble:  # noqa: BLE001 - who waits must be told; a worker that leaves is looked after by others
+            log.warning("the parcel is not dropped yet", parcel=pack.parcel_id, reason=str(trouble))
         _tell(pack.lines, _again(failure(FailureCode.INTERNAL, f"The parcel could not be sent: {error}")))
     finally:
         pack.path.unlink(missing_ok=True)
